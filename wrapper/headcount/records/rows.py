@@ -1,0 +1,34 @@
+"""Rows as a source reads them: a chunk of records, kept by column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from headcount.outcome import Problem
+
+Cell = str | list[object] | dict[str, object] | None
+"""A cell is text, or absent; JSON sources may also hold lists and objects."""
+
+
+@attrs.define
+class Rows:
+    """A run of consecutive records.
+
+    `cells` holds one list a column, each as long as the chunk; an empty or blank cell is None. `lines` are
+    the physical lines (from 1) on which the records begin. A record that cannot be read has an entry
+    in `problems` by its position in the chunk, its cells are all None, and `damaged` holds what could
+    be made out of it, for people to see.
+    """
+
+    index: int
+    """The index of the first record: 0 for the first of the source."""
+    columns: tuple[str, ...]
+    cells: list[list[Cell]]
+    lines: Sequence[int]
+    problems: dict[int, Problem] = attrs.field(factory=dict)
+    damaged: dict[int, list[str]] = attrs.field(factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.lines)
