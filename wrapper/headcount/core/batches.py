@@ -1,0 +1,127 @@
+"""What one request carries, and what its answer says of each contact in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from headcount.outcome import Problem, Status
+
+
+@attrs.frozen
+class Envelope:
+    """The bytes around the contacts of a request body: `head`, contacts joined by a comma, `tail`."""
+
+    head: bytes
+    tail: bytes
+
+    def body(self, payloads: Sequence[bytes]) -> bytes:
+        """The whole body for these encoded contacts."""
+        return b"".join((self.head, b",".join(payloads), self.tail))
+
+    def size(self, payload_bytes: int, count: int) -> int:
+        """The exact length in bytes of a body of `count` contacts of `payload_bytes` bytes together."""
+        return len(self.head) + payload_bytes + max(count - 1, 0) + len(self.tail)
+
+
+@attrs.frozen
+class Limits:
+    """What a vendor takes in one call: contacts, and bytes of body (exact, None for no known limit)."""
+
+    max_contacts: int
+    max_bytes: int | None = None
+
+
+@attrs.define
+class Batch:
+    """Contacts that travel together: three columns of equal length.
+
+    `rows` are input indexes in ascending order, `keys` are what the vendor's reply names a contact by,
+    `payloads` are the contacts as encoded JSON. The core never looks into a payload.
+    """
+
+    rows: list[int]
+    keys: list[str]
+    payloads: list[bytes] = attrs.field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def part(self, start: int, stop: int) -> Batch:
+        """The contacts from position `start` up to `stop`."""
+        return Batch(self.rows[start:stop], self.keys[start:stop], self.payloads[start:stop])
+
+    def pick(self, positions: Sequence[int]) -> Batch:
+        """The contacts at these positions, in this order."""
+        return Batch(
+            [self.rows[position] for position in positions],
+            [self.keys[position] for position in positions],
+            [self.payloads[position] for position in positions],
+        )
+
+
+@attrs.define
+class Answer:
+    """One status a contact, by position in the batch; `problems` by position, for those that have one.
+
+    `vendor_ids` is as long as `statuses`, or None when the reply names no ids.
+    """
+
+    statuses: list[Status]
+    problems: dict[int, Problem] = attrs.field(factory=dict)
+    vendor_ids: list[str | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.statuses)
+
+    @classmethod
+    def same(cls, count: int, status: Status, problem: Problem | None = None) -> Answer:
+        """The same status, and problem, for `count` contacts."""
+        problems = {} if problem is None else dict.fromkeys(range(count), problem)
+        return cls([status] * count, problems)
+
+
+class Batcher:
+    """Collects encoded contacts into batches by count and by exact size in bytes."""
+
+    def __init__(self, envelope: Envelope, limits: Limits) -> None:
+        self._envelope = envelope
+        self._limits = limits
+        self._rows: list[int] = []
+        self._keys: list[str] = []
+        self._payloads: list[bytes] = []
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def fits_alone(self, payload: bytes) -> bool:
+        """Whether a body that carries only this contact is within the vendor's limit of bytes."""
+        limit = self._limits.max_bytes
+        return limit is None or self._envelope.size(len(payload), 1) <= limit
+
+    def add(self, row: int, key: str, payload: bytes) -> Batch | None:
+        """Take a contact; answers the batch that was full before it, if it did not fit in."""
+        full = None
+        if self._rows and not self._has_room(len(payload)):
+            full = self.flush()
+        self._rows.append(row)
+        self._keys.append(key)
+        self._payloads.append(payload)
+        self._bytes += len(payload)
+        return full
+
+    def flush(self) -> Batch | None:
+        """What has been collected, or None when there is nothing."""
+        if not self._rows:
+            return None
+        batch = Batch(self._rows, self._keys, self._payloads)
+        self._rows, self._keys, self._payloads, self._bytes = [], [], [], 0
+        return batch
+
+    def _has_room(self, payload_bytes: int) -> bool:
+        if len(self._rows) >= self._limits.max_contacts:
+            return False
+        limit = self._limits.max_bytes
+        return limit is None or self._envelope.size(self._bytes + payload_bytes, len(self._rows) + 1) <= limit

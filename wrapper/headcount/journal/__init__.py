@@ -1,0 +1,48 @@
+"""The durable record of a run: claim before a send, record after it, by opaque row key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from headcount.core.batches import Answer
+from headcount.outcome import Outcome
+
+
+class Journal(Protocol):
+    """What the driver asks of a journal. Nothing is durable before `commit` returns.
+
+    Row keys are opaque to the journal's caller contract: a run from a file uses the input index. A row
+    that was claimed and never recorded is in doubt. A later record of a row takes the place of an
+    earlier one, and a later claim puts it in doubt again. All of it raises JournalError when the journal
+    cannot be read or written.
+    """
+
+    def claim(self, rows: Sequence[int]) -> int:
+        """Note that a request with these rows is about to leave; answers the claim's number."""
+
+    def record(self, claim: int | None, rows: Sequence[int], answer: Answer, attempts: int) -> None:
+        """Note what became of rows. `claim` is the one that this settles, whole; None for rows that were not
+        sent. `attempts` is how many requests carried them."""
+
+    def checkpoint(self, rows_read: int, digest: bytes) -> None:
+        """Note that the input up to `rows_read` rows, encoded, has this digest."""
+
+    def commit(self) -> None:
+        """Make everything noted so far durable, in one step."""
+
+    def recorded(self, index: int) -> Outcome | None:
+        """What an earlier run of this journal says of a row; None when it says nothing.
+
+        Called with ascending indexes. A row in doubt is `unknown`, kind `unanswered`.
+        """
+
+    def checkpoint_at(self, rows_read: int) -> bytes | None:
+        """The digest noted for this many rows by an earlier run, or None."""
+
+    @property
+    def rows_read(self) -> int:
+        """How many rows earlier runs have read: the highest checkpoint."""
+
+    def close(self) -> None:
+        """Let go of the journal's files. What is not committed is lost."""
