@@ -1,0 +1,249 @@
+"""What a journal remembers, apart from where: events about rows, their bytes, and which one is the latest.
+
+An event is a claim (no answer yet) or a record (with one). Events are numbered in the order in which they
+were noted, and of several about one row the highest number speaks.
+"""
+
+from __future__ import annotations
+
+import zlib
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, count
+from operator import itemgetter, lt, sub
+
+import attrs
+import msgspec
+
+from headcount.core.batches import Answer
+from headcount.outcome import Kind, Outcome, Problem, Status
+
+UNANSWERED = Problem(Kind.UNANSWERED, detail="no answer was recorded before the run ended")
+
+# Part of the file format: a letter never changes its meaning.
+_LETTERS = {
+    Status.CREATED: ord("c"),
+    Status.UPDATED: ord("u"),
+    Status.EXISTING: ord("e"),
+    Status.ACCEPTED: ord("a"),
+    Status.REJECTED: ord("r"),
+    Status.SKIPPED: ord("s"),
+    Status.UNKNOWN: ord("?"),
+    Status.NOT_SENT: ord("n"),
+}
+_STATUSES = {letter: status for status, letter in _LETTERS.items()}
+
+
+@attrs.define
+class Event:
+    """A claim (`answer` is None) or a record of `rows`, which ascend. `attempts` is 0 for a claim."""
+
+    number: int
+    rows: Sequence[int]
+    answer: Answer | None
+    attempts: int
+
+
+@attrs.define
+class Stretch:
+    """Rows, ascending, with the latest word on each: `answer` by position, `attempts` beside it."""
+
+    rows: Sequence[int]
+    answer: Answer
+    attempts: Sequence[int]
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """The same, row by row."""
+        answer = self.answer
+        ids = answer.vendor_ids or [None] * len(self.rows)
+        for position, row in enumerate(self.rows):
+            problem = answer.problems.get(position)
+            yield Outcome(row, answer.statuses[position], problem, ids[position], self.attempts[position])
+
+
+class _Answer(msgspec.Struct, array_like=True, gc=False):
+    """An answer as it is stored: one letter for all statuses or one each, equal problems once."""
+
+    statuses: bytes
+    vendor_ids: list[str | None] | None
+    problems: list[tuple[Problem, bytes]]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_answer_decoder = msgspec.msgpack.Decoder(_Answer)
+_numbers_decoder = msgspec.msgpack.Decoder(list[int])
+
+
+def pack_rows(rows: Sequence[int]) -> bytes:
+    """Ascending numbers as runs: gap before, length, gap before, length. Raises ValueError otherwise."""
+    if not rows or rows[0] < 0 or not all(map(lt, rows, rows[1:])):
+        raise ValueError("rows must ascend, and there must be some")
+    first, size = rows[0], len(rows)
+    if rows[-1] - first + 1 == size:
+        return _encoder.encode((first, size))
+    runs: list[int] = []
+    previous = 0
+    # Within a run the difference of row and position stays the same, and it grows at each gap.
+    for difference, length in Counter(map(sub, rows, count())).items():
+        runs += (difference - previous, length)
+        previous = difference
+    return _encoder.encode(runs)
+
+
+def unpack_rows(packed: bytes) -> Sequence[int]:
+    """What pack_rows was given: a range where there are no gaps. Raises ValueError on other bytes."""
+    runs = _numbers_decoder.decode(packed)
+    if not runs or len(runs) % 2 or min(runs) < 0:
+        raise ValueError("not packed rows")
+    ranges: list[range] = []
+    row = 0
+    for gap, length in zip(runs[::2], runs[1::2], strict=True):
+        ranges.append(range(row + gap, row + gap + length))
+        row += gap + length
+    return ranges[0] if len(ranges) == 1 else list(chain.from_iterable(ranges))
+
+
+def pack_answer(answer: Answer) -> bytes:
+    """An answer of at least one contact as bytes."""
+    statuses = answer.statuses
+    if statuses.count(statuses[0]) == len(statuses):
+        letters = bytes((_LETTERS[statuses[0]],))
+    else:
+        letters = bytes(map(_LETTERS.__getitem__, statuses))
+    return _encoder.encode(_Answer(letters, answer.vendor_ids, _group(answer.problems)))
+
+
+def _group(problems: Mapping[int, Problem]) -> list[tuple[Problem, bytes]]:
+    positions: dict[Problem, list[int]] = {}
+    for position, problem in sorted(problems.items()):
+        positions.setdefault(problem, []).append(position)
+    return [(problem, pack_rows(where)) for problem, where in positions.items()]
+
+
+def unpack_answer(packed: bytes, size: int) -> Answer:
+    """What pack_answer was given, for `size` contacts. Raises ValueError on other bytes."""
+    stored = _answer_decoder.decode(packed)
+    if len(stored.statuses) not in (1, size) or not _STATUSES.keys() >= set(stored.statuses):
+        raise ValueError("not a packed answer")
+    statuses = [_STATUSES[letter] for letter in stored.statuses]
+    if len(statuses) == 1:
+        statuses *= size
+    problems = {position: problem for problem, where in stored.problems for position in unpack_rows(where)}
+    return Answer(statuses, problems, stored.vendor_ids)
+
+
+def checksum(numbers: tuple[int | None, ...], rows: bytes, answer: bytes | None) -> int:
+    """CRC-32 over a whole event: SQLite itself does not notice a flipped bit in a row's content."""
+    return zlib.crc32(answer or b"", zlib.crc32(rows, zlib.crc32(_encoder.encode(numbers))))
+
+
+def latest(events: Iterable[Event]) -> Iterator[Stretch]:
+    """The latest word on every row, in row order.
+
+    `events` come ordered by their first row. Only those are held that the next one may overlap, so
+    memory does not grow with the run.
+    """
+    active: list[_Cursor] = []
+    for event in events:
+        yield from _up_to(active, event.rows[0])
+        active.append(_Cursor(event))
+    yield from _up_to(active, None)
+
+
+@attrs.define
+class _Cursor:
+    event: Event
+    position: int = 0
+
+
+@attrs.define
+class _Part:
+    """The rows of one event between two cuts. `attempts` holds those of equal, earlier parts too."""
+
+    event: Event
+    rows: Sequence[int]
+    start: int
+    attempts: int
+
+    def answer(self) -> Answer:
+        answer = self.event.answer
+        size = len(self.rows)
+        if answer is None:
+            return Answer.same(size, Status.UNKNOWN, UNANSWERED)
+        if size == len(answer):
+            return answer
+        start, stop = self.start, self.start + size
+        inside = filter(answer.problems.__contains__, range(start, stop))
+        return Answer(
+            answer.statuses[start:stop],
+            {position - start: answer.problems[position] for position in inside},
+            None if answer.vendor_ids is None else answer.vendor_ids[start:stop],
+        )
+
+    @property
+    def doubt(self) -> int:
+        """A claim without an answer stands for one request, that may or may not have left."""
+        return 1 if self.event.answer is None else 0
+
+
+def _up_to(active: list[_Cursor], cut: int | None) -> Iterator[Stretch]:
+    parts = []
+    for cursor in sorted(active, key=lambda cursor: cursor.event.number):
+        event, start = cursor.event, cursor.position
+        stop = len(event.rows) if cut is None else bisect_left(event.rows, cut, start)
+        if start < stop:
+            parts.append(_Part(event, event.rows[start:stop], start, event.attempts))
+        cursor.position = stop
+    active[:] = [cursor for cursor in active if cursor.position < len(cursor.event.rows)]
+    if parts:
+        yield _merge(_fold(parts))
+
+
+def _fold(parts: Sequence[_Part]) -> list[_Part]:
+    """Parts in order of number; a later one takes the place of its neighbour when the rows are equal.
+
+    That is the common case: a claim, and the record that settles it.
+    """
+    folded: list[_Part] = []
+    for part in parts:
+        if folded and folded[-1].rows == part.rows:
+            part.attempts += folded.pop().attempts
+        folded.append(part)
+    return folded
+
+
+def _merge(parts: Sequence[_Part]) -> Stretch:
+    if len(parts) == 1:
+        [part] = parts
+        return Stretch(part.rows, part.answer(), [part.attempts + part.doubt] * len(part.rows))
+    # Parts that are not equal hold at least two rows between them, so `pick` answers a tuple.
+    rows = list(chain.from_iterable(part.rows for part in parts))
+    newest = dict(zip(rows, count()))
+    pick = itemgetter(*map(newest.__getitem__, sorted(newest)))
+    statuses: list[Status] = []
+    ids: list[str | None] = []
+    problems: list[Problem | None] = [None] * len(rows)
+    earlier: list[int] = []
+    attempts: list[int] = []
+    for part in parts:
+        answer, size = part.answer(), len(part.rows)
+        for position, problem in answer.problems.items():
+            problems[len(statuses) + position] = problem
+        statuses += answer.statuses
+        ids += answer.vendor_ids or [None] * size
+        earlier += [part.attempts] * size
+        attempts += [part.attempts + part.doubt] * size
+    if len(newest) < len(rows):
+        for position, row in enumerate(rows):
+            if newest[row] != position:
+                attempts[newest[row]] += earlier[position]
+    return Stretch(
+        pick(rows),
+        Answer(
+            list(pick(statuses)),
+            {place: problem for place, problem in enumerate(pick(problems)) if problem is not None},
+            list(pick(ids)) if any(ids) else None,
+        ),
+        pick(attempts),
+    )

@@ -1,0 +1,379 @@
+"""The journal of a run in one SQLite file: a row an event, a transaction a commit.
+
+The file holds row numbers, statuses, problems, vendor ids and the run's settings; nothing else of a contact.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+import msgspec
+
+from headcount.core.batches import Answer
+from headcount.errors import JournalError
+from headcount.journal.events import (
+    Event,
+    Stretch,
+    checksum,
+    latest,
+    pack_answer,
+    pack_rows,
+    unpack_answer,
+    unpack_rows,
+)
+from headcount.journal.filesystem import is_network_filesystem
+from headcount.journal.lock import Lock
+from headcount.outcome import Outcome, Status
+
+FORMAT = 1
+"""The version of the file's layout, kept as SQLite's `user_version`."""
+APPLICATION_ID = 0x48656164
+"""What tells a journal from any other SQLite file ("Head")."""
+
+_SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+BEGIN;
+CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE checkpoint (rows_read INTEGER PRIMARY KEY, digest BLOB NOT NULL);
+CREATE TABLE event (
+    number INTEGER PRIMARY KEY,  -- 1, 2, 3 ... without gaps, in the order noted
+    first INTEGER NOT NULL,      -- the lowest of `rows`
+    last INTEGER NOT NULL,       -- the highest
+    settles INTEGER,             -- the claim that this record settles
+    attempts INTEGER NOT NULL,
+    rows BLOB NOT NULL,
+    answer BLOB,                 -- NULL for a claim
+    checksum INTEGER NOT NULL
+);
+CREATE INDEX event_by_first ON event (first, number);
+COMMIT;
+"""
+_PAGE = 64
+_RECENT_CLAIMS = 64
+
+_DAMAGED = "restore it from a copy; a new journal in its place would send again what has landed"
+_REMEDIES = {
+    sqlite3.SQLITE_FULL: "make room on the disk, then resume the run",
+    sqlite3.SQLITE_IOERR: "see that the disk has room and is in order, then resume the run",
+    sqlite3.SQLITE_BUSY: "another program holds it open; close that, then resume the run",
+    sqlite3.SQLITE_READONLY: "give its owner leave to write it and its folder",
+    sqlite3.SQLITE_CANTOPEN: "give its owner leave to read and write it and its folder",
+    sqlite3.SQLITE_PERM: "give its owner leave to read and write it and its folder",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+}
+
+
+class SqliteJournal:
+    """A `Journal` on disk. Made by `create`, `open` or `read`; a context manager that closes.
+
+    Every method raises JournalError, in one line, when the file cannot be read or written. An event
+    appears in the file with the `commit` that follows it, whole, or not at all.
+    """
+
+    def __init__(self, path: Path, database: sqlite3.Connection, lock: Lock | None) -> None:
+        self._path = path
+        self._database = database
+        self._lock = lock
+        self._events: list[tuple[object, ...]] = []
+        self._checkpoints: list[tuple[int, bytes]] = []
+        self._notes: list[tuple[str, str]] = []
+        self._packed_claims: dict[int, tuple[Sequence[int], bytes]] = {}
+        with self._guard("cannot be read"):
+            self._check()
+            self._earlier = self._last = self._last_number()
+            self.rows_read: int = self._one("SELECT coalesce(max(rows_read), 0) FROM checkpoint")
+        self._outcomes = self._outcomes_up_to(self._earlier)
+        self._next = next(self._outcomes, None)
+        self._asked = -1
+
+    @classmethod
+    def create(cls, path: Path, notes: Mapping[str, object]) -> SqliteJournal:
+        """A new journal at `path`, in a folder that exists, opened. `notes` are what `note` takes.
+
+        The file appears complete. Raises RunLocked, and JournalError when there is one already.
+        """
+        with _errors(path, "cannot be made"), _locked(path):
+            if path.exists():
+                raise JournalError(f"journal {path} exists already")
+            blank = path.with_name(path.name + ".new")
+            blank.unlink(missing_ok=True)
+            os.close(os.open(blank, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            database = _connect(blank, "rw")
+            try:
+                database.executescript(_SCHEMA)
+                values = {"id": uuid.uuid4().hex, **notes}
+                rows = [(name, _json(value)) for name, value in values.items()]
+                database.executemany("INSERT INTO run VALUES (?, ?)", rows)
+            finally:
+                database.close()
+            blank.rename(path)
+            _sync_folder(path.parent)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> SqliteJournal:
+        """The journal at `path`, for this process alone. Raises RunLocked when another has it.
+
+        A journal that is missing, empty, damaged or made by a newer version is a JournalError.
+        """
+        with _errors(path, "cannot be opened"):
+            _check_file(path)
+            lock = Lock(path.with_name("lock"))
+            try:
+                database = _connect(path, "rw")
+                try:
+                    _check_version(path, database)
+                    # The memory that a write-ahead log shares does not reach across a network.
+                    mode = "DELETE" if is_network_filesystem(path.parent) else "WAL"
+                    database.execute(f"PRAGMA journal_mode = {mode}")
+                    database.execute("PRAGMA synchronous = FULL")
+                    return cls(path, database, lock)
+                except BaseException:
+                    database.close()
+                    raise
+            except BaseException:
+                lock.release()
+                raise
+
+    @classmethod
+    def read(cls, path: Path) -> SqliteJournal:
+        """The journal at `path` as it is now, to look at; a run may go on meanwhile."""
+        with _errors(path, "cannot be opened"):
+            _check_file(path)
+            database = _connect(path, "ro")
+            try:
+                _check_version(path, database)
+                return cls(path, database, None)
+            except BaseException:
+                database.close()
+                raise
+
+    def claim(self, rows: Sequence[int]) -> int:
+        """Note that a request with these rows, which ascend, is about to leave; answers its number."""
+        packed = pack_rows(rows)
+        number = self._add(rows, packed, None, None, 0)
+        self._packed_claims[number] = (rows, packed)
+        if len(self._packed_claims) > _RECENT_CLAIMS:
+            del self._packed_claims[next(iter(self._packed_claims))]
+        return number
+
+    def record(self, claim: int | None, rows: Sequence[int], answer: Answer, attempts: int) -> None:
+        """Note what became of rows, which ascend; the answer is as long as they are."""
+        if len(rows) != len(answer):
+            raise ValueError(f"{len(rows)} rows and {len(answer)} statuses")
+        if not rows:
+            return
+        claimed, packed = self._packed_claims.pop(claim or 0, (None, b""))
+        if claimed != rows:
+            packed = pack_rows(rows)
+        self._add(rows, packed, claim, pack_answer(answer), attempts)
+
+    def checkpoint(self, rows_read: int, digest: bytes) -> None:
+        """Note that the input up to `rows_read` rows has this digest. The first note of a place stays."""
+        self._checkpoints.append((rows_read, digest))
+
+    def note(self, name: str, value: object) -> None:
+        """Note a fact about the run, a JSON value; it takes the place of an earlier one of that name."""
+        self._notes.append((name, _json(value)))
+
+    def commit(self) -> None:
+        """Make everything noted so far durable, in one transaction. After an error it is still noted."""
+        if not (self._events or self._checkpoints or self._notes):
+            return
+        database = self._database
+        with self._guard("cannot be written"):
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                database.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._events)
+                database.executemany("INSERT OR IGNORE INTO checkpoint VALUES (?, ?)", self._checkpoints)
+                database.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", self._notes)
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+        self._events, self._checkpoints, self._notes = [], [], []
+
+    def recorded(self, index: int) -> Outcome | None:
+        """What the journal said of a row when it was opened. Called with ascending indexes."""
+        if index < self._asked:
+            raise ValueError("rows are asked for in ascending order")
+        self._asked = index
+        while self._next is not None and self._next.index < index:
+            self._next = next(self._outcomes, None)
+        return self._next if self._next is not None and self._next.index == index else None
+
+    def checkpoint_at(self, rows_read: int) -> bytes | None:
+        """The digest noted for this many rows before the journal was opened, or None."""
+        if rows_read > self.rows_read:
+            return None
+        with self._guard("cannot be read"):
+            statement = "SELECT digest FROM checkpoint WHERE rows_read = ?"
+            found = self._database.execute(statement, (rows_read,)).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def noted(self, name: str) -> object:
+        """The fact of this name as last committed, or None. `id` is there from the beginning."""
+        with self._guard("cannot be read"):
+            statement = "SELECT value FROM run WHERE name = ?"
+            found = self._database.execute(statement, (name,)).fetchone()
+            return None if found is None else msgspec.json.decode(found[0])
+
+    def stretches(self) -> Iterator[Stretch]:
+        """The latest word on every row, in row order, as committed by now; read as it is asked for."""
+        with self._guard("cannot be read"):
+            last = self._last_number()
+        return latest(self._events_up_to(last))
+
+    def latest(self) -> Iterator[Outcome]:
+        """The same, row by row."""
+        return (outcome for stretch in self.stretches() for outcome in stretch.outcomes())
+
+    def counts(self) -> dict[Status, int]:
+        """How many rows have each status, zeros included; rows that nothing was noted of are not among them."""
+        counter: Counter[Status] = Counter()
+        for stretch in self.stretches():
+            counter.update(stretch.answer.statuses)
+        return {status: counter[status] for status in Status}
+
+    def close(self) -> None:
+        """Let go of the files and of the run. What is not committed is lost."""
+        lock, self._lock = self._lock, None
+        try:
+            with self._guard("cannot be closed"):
+                self._database.close()
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _add(
+        self, rows: Sequence[int], packed: bytes, settles: int | None, answer: bytes | None, attempts: int
+    ) -> int:
+        self._last += 1
+        numbers = (self._last, rows[0], rows[-1], settles, attempts)
+        self._events.append((*numbers, packed, answer, checksum(numbers, packed, answer)))
+        return self._last
+
+    def _outcomes_up_to(self, number: int) -> Iterator[Outcome]:
+        for stretch in latest(self._events_up_to(number)):
+            yield from stretch.outcomes()
+
+    def _events_up_to(self, number: int) -> Iterator[Event]:
+        """Events in order of their first row, a page at a time: no cursor stays open between commits."""
+        place = (-1, 0)
+        seen = 0
+        while seen < number:
+            with self._guard("cannot be read"):
+                page = self._database.execute(
+                    "SELECT * FROM event WHERE (first, number) > (?, ?) AND number <= ?"
+                    " ORDER BY first, number LIMIT ?",
+                    (*place, number, _PAGE),
+                ).fetchall()
+                if not page:
+                    raise sqlite3.DatabaseError("events are missing")
+                events = [_event(row) for row in page]
+            yield from events
+            place = (page[-1][1], page[-1][0])
+            seen += len(page)
+
+    def _check(self) -> None:
+        verdict = self._one("PRAGMA integrity_check(1)")
+        if verdict != "ok":
+            raise sqlite3.DatabaseError("its pages do not fit together")
+        if self._one("SELECT count(*) FROM event") != self._last_number():
+            raise sqlite3.DatabaseError("events are missing")
+
+    def _last_number(self) -> int:
+        return int(self._one("SELECT coalesce(max(number), 0) FROM event"))
+
+    def _one(self, statement: str) -> Any:
+        return self._database.execute(statement).fetchone()[0]
+
+    @contextmanager
+    def _guard(self, what: str) -> Iterator[None]:
+        with _errors(self._path, what):
+            yield
+
+
+def _event(row: tuple[int, int, int, int | None, int, bytes, bytes | None, int]) -> Event:
+    *numbers, packed, answer, stored = row
+    if checksum(tuple(numbers), packed, answer) != stored:
+        raise sqlite3.DatabaseError(f"event {row[0]} is not what was written")
+    rows = unpack_rows(packed)
+    return Event(row[0], rows, None if answer is None else unpack_answer(answer, len(rows)), row[4])
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    # One thread at a time uses a journal, but not always the one that opened it.
+    address = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise JournalError(f"there is no journal {path}")
+    if path.stat().st_size == 0:
+        raise JournalError(f"journal {path} is empty; {_DAMAGED}")
+
+
+def _check_version(path: Path, database: sqlite3.Connection) -> None:
+    [application] = database.execute("PRAGMA application_id").fetchone()
+    [version] = database.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        raise JournalError(f"{path} is not a headcount journal; {_DAMAGED}")
+    if version != FORMAT:
+        raise JournalError(
+            f"journal {path} has format {version}, this headcount reads {FORMAT}; use the headcount that made it"
+        )
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = Lock(path.with_name("lock"))
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _errors(path: Path, what: str) -> Iterator[None]:
+    """Turns what SQLite, the disk and damaged bytes raise into one line that names the file and the way out."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        remedy = _REMEDIES.get(code & 0xFF)
+        raise JournalError(f"journal {path} {what}: {error}" + (f"; {remedy}" if remedy else "")) from error
+    except OSError as error:
+        raise JournalError(f"journal {path} {what}: {error.strerror or error}") from error
+    except (ValueError, TypeError, msgspec.DecodeError) as error:
+        raise JournalError(f"journal {path} {what}: its content makes no sense; {_DAMAGED}") from error
