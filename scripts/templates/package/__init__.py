@@ -1,0 +1,1 @@
+"""The vendors' interfaces as code: clients, wire records and the compiled specs."""
