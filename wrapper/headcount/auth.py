@@ -1,0 +1,308 @@
+"""The vendors' ways to authorize a call: a fixed key, WSSE, and OAuth2 client credentials."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn
+
+import attrs
+
+from headcount.errors import CredentialsError, EndpointError, UsageError
+from headcount.outcome import Kind
+from headcount.transport import Authorization, Exchange, Failure, Reply, Request, check_endpoint
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_HEADER_TOKEN = re.compile(r"[\x21-\x7e]+")
+_ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+
+
+class Secret:
+    """A text that shows itself only when asked: `reveal()`. Never empty, no control characters."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        """Raises UsageError for an empty text or one with a control character (often a line break)."""
+        if not text:
+            raise UsageError("a secret is empty")
+        if _CONTROL.search(text):
+            raise UsageError("a secret holds a control character, perhaps a line break at its end")
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not to be pickled or copied")
+
+
+class BearerKey:
+    """A fixed key, sent as `Authorization: Bearer KEY` (Pabbly Chatflow)."""
+
+    def __init__(self, key: Secret) -> None:
+        """Raises UsageError for a key that no header can carry."""
+        if not _HEADER_TOKEN.fullmatch(key.reveal()):
+            raise UsageError("the API key holds a blank or a character outside ASCII")
+        self._key = key
+
+    def authorize(self, exchange: Exchange, timeout: float) -> Authorization:
+        """The same header for every call."""
+        return Authorization({"Authorization": f"Bearer {self._key.reveal()}"})
+
+    def review(self, reply: Reply, authorization: Authorization) -> Reply:
+        """A refused key stays refused."""
+        return reply
+
+
+def wsse_header(username: str, secret: Secret, nonce: str, created: str) -> str:
+    """The X-WSSE value of Emarsys API v2. The digest is base64 of the SHA-1's lower-case hex text, 56
+    characters, where the WSSE standard has the raw bytes."""
+    sha1 = hashlib.sha1(f"{nonce}{created}{secret.reveal()}".encode(), usedforsecurity=False).hexdigest()
+    digest = base64.b64encode(sha1.encode("ascii")).decode("ascii")
+    parts = f'Username="{username}", PasswordDigest="{digest}", Nonce="{nonce}", Created="{created}"'
+    return f"UsernameToken {parts}"
+
+
+def _nonce() -> str:
+    return secrets.token_hex(16)
+
+
+class Wsse:
+    """X-WSSE (Emarsys API v2), made anew for every call.
+
+    The vendor refuses a time of creation more than 5 minutes off its own clock. On a 401 whose Date says
+    that it was, the difference is added from then on and the 401 is renewable, once.
+    """
+
+    WINDOW_SECONDS = 240.0
+    """Differences above this are taken for the cause of a 401; below the 300 s, for calls take time."""
+
+    def __init__(
+        self,
+        username: str,
+        secret: Secret,
+        *,
+        wall_clock: Callable[[], float] = time.time,
+        nonce: Callable[[], str] = _nonce,
+    ) -> None:
+        """`wall_clock` gives seconds since 1970. Raises UsageError for a name that no header can carry."""
+        if not _HEADER_TOKEN.fullmatch(username) or '"' in username or "\\" in username:
+            raise UsageError("the API user name is empty or holds a character that the header cannot carry")
+        self._username = username
+        self._secret = secret
+        self._wall_clock = wall_clock
+        self._nonce = nonce
+        self._offset = 0.0
+
+    def authorize(self, exchange: Exchange, timeout: float) -> Authorization:
+        """A header with the time of now, corrected by what the vendor's clock was found to differ."""
+        offset = self._offset
+        moment = self._wall_clock() + offset
+        created = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        header = wsse_header(self._username, self._secret, self._nonce(), created)
+        return Authorization({"X-WSSE": header}, basis=offset)
+
+    def review(self, reply: Reply, authorization: Authorization) -> Reply:
+        """Marks a 401 as renewable if it was the first clock's fault."""
+        if reply.status != 401:
+            return reply
+        offset = authorization.basis
+        if offset:
+            return attrs.evolve(reply, hint=_clock_hint(self._offset))
+        seconds = _seconds_of(reply.headers.get("date"))
+        difference = 0.0 if seconds is None else seconds - self._wall_clock()
+        if abs(difference) <= self.WINDOW_SECONDS:
+            return reply
+        self._offset = difference
+        return attrs.evolve(reply, renewable=True, hint=_clock_hint(difference))
+
+
+def _clock_hint(offset: float) -> str:
+    return (
+        f"this machine's clock is {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead of'} the vendor's"
+    )
+
+
+def _seconds_of(date: str | None) -> float | None:
+    """Seconds since 1970 of an HTTP date, None if it is none or no clock of ours will ever show it."""
+    try:
+        moment = parsedate_to_datetime(date or "")
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return moment.timestamp() if 1970 < moment.year < 2200 else None
+
+
+@attrs.define(eq=False)
+class _Token:
+    text: str = attrs.field(repr=False)
+    good_until: float
+    """Of the monotonic clock."""
+    trusted: bool
+    """A 401 may mean that it has aged. Not so for one that came in a refused one's place and never worked."""
+
+
+class ClientCredentials:
+    """OAuth2 client credentials (Sinch, Emarsys API v3): RFC 6749 section 4.4, HTTP Basic.
+
+    One token serves all callers: it is fetched once however many ask at the same time, used until shortly
+    before it runs out, and fetched again after a 401.
+    """
+
+    LIFETIME_SECONDS = 3600.0
+    """Taken where the reply names none, or nonsense (RFC 6749: `expires_in` is recommended)."""
+    MARGIN_SECONDS = 60.0
+    """A token is not used in its last minute, or in its last tenth if that is shorter."""
+
+    def __init__(
+        self,
+        token_url: str,
+        client_id: str,
+        client_secret: Secret,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Raises UsageError for an address or a client id that cannot be used."""
+        check_endpoint(token_url)
+        if not client_id or ":" in client_id or _CONTROL.search(client_id):
+            raise UsageError("the client id is empty, or holds a colon or a control character")
+        self._token_url = token_url
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token: _Token | None = None
+        self._fetch: Future[_Token | Failure] | None = None
+        self._refused = False
+
+    def authorize(self, exchange: Exchange, timeout: float) -> Authorization | Failure:
+        """The token at hand, or the one that the first caller fetches for all who ask meanwhile."""
+        with self._lock:
+            if self._token and self._clock() < self._token.good_until:
+                return _bearer(self._token)
+            fetch = self._fetch
+            if fetch is None:
+                mine = self._fetch = Future()
+        if fetch is None:
+            answer = self._fetch_for_all(mine, exchange, timeout)
+        else:
+            try:
+                answer = fetch.result(timeout)
+            except TimeoutError:
+                return Failure(Kind.UNAVAILABLE, False, "no token: the token server did not answer in time")
+        return answer if isinstance(answer, Failure) else _bearer(answer)
+
+    def review(self, reply: Reply, authorization: Authorization) -> Reply:
+        """On a 401 drops that token, unless a newer one has taken its place already."""
+        token = authorization.basis
+        assert isinstance(token, _Token)
+        if 200 <= reply.status < 300:
+            token.trusted = True
+        if reply.status != 401:
+            return reply
+        with self._lock:
+            if self._token is token:
+                self._token = None
+                self._refused = True
+        return attrs.evolve(reply, renewable=token.trusted)
+
+    def _fetch_for_all(
+        self, fetch: Future[_Token | Failure], exchange: Exchange, timeout: float
+    ) -> _Token | Failure:
+        answer: _Token | Failure = Failure(Kind.UNAVAILABLE, False, "no token: the call was broken off")
+        try:
+            answer = self._ask(exchange, timeout)
+        finally:
+            with self._lock:
+                self._fetch = None
+                if isinstance(answer, _Token):
+                    self._token = answer
+                    self._refused = False
+            fetch.set_result(answer)
+        return answer
+
+    def _ask(self, exchange: Exchange, timeout: float) -> _Token | Failure:
+        asked_at = self._clock()
+        reply = exchange(self._token_request(), timeout)
+        if isinstance(reply, Failure):
+            return attrs.evolve(
+                reply, kind=Kind.UNAVAILABLE, handed_over=False, detail=f"no token: {reply.detail}"
+            )
+        if not 200 <= reply.status < 300:
+            return self._refusal(reply)
+        members = _members(reply.body)
+        text = members.get("access_token")
+        if not isinstance(text, str) or not _HEADER_TOKEN.fullmatch(text):
+            return Failure(
+                Kind.UNAVAILABLE,
+                False,
+                "no token: the token server's reply is unreadable",
+                None,
+                reply.headers,
+            )
+        lifetime = _lifetime(members.get("expires_in"), self.LIFETIME_SECONDS)
+        good_until = asked_at + lifetime - min(self.MARGIN_SECONDS, lifetime / 10)
+        return _Token(text, good_until, trusted=not self._refused)
+
+    def _token_request(self) -> Request:
+        pair = f"{self._client_id}:{self._client_secret.reveal()}".encode()
+        headers = {
+            "Authorization": f"Basic {base64.b64encode(pair).decode('ascii')}",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        }
+        return Request("POST", self._token_url, headers, b"grant_type=client_credentials")
+
+    def _refusal(self, reply: Reply) -> Failure:
+        """What a token server's status outside 2xx means; nothing of the call itself has left."""
+        code = _members(reply.body).get("error")
+        named = isinstance(code, str) and _ERROR_CODE.fullmatch(code) and code != self._client_secret.reveal()
+        answer = f"the token server answered {reply.status}" + (f" ({code})" if named else "")
+        status = reply.status
+        if status in (400, 401, 403):
+            error = CredentialsError(f"no token for these credentials: {answer}")
+            return Failure(Kind.FORBIDDEN, False, answer, error, reply.headers)
+        if status == 429:
+            return Failure(Kind.RATE_LIMITED, False, answer, None, reply.headers)
+        if status >= 500 or status in (408, 425):
+            return Failure(Kind.UNAVAILABLE, False, answer, None, reply.headers)
+        wrong = EndpointError(f"the token address is not one: {answer}")
+        return Failure(Kind.UNAVAILABLE, False, answer, wrong, reply.headers)
+
+
+def _bearer(token: _Token) -> Authorization:
+    return Authorization({"Authorization": f"Bearer {token.text}"}, basis=token)
+
+
+def _members(body: bytes) -> Mapping[str, Any]:
+    """The members of a JSON object, none if the body is anything else."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _lifetime(value: object, default: float) -> float:
+    """Seconds, from a number or a numeric text; `default` for anything else, a day at most."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return default
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return default
+    return min(seconds, 86400.0) if math.isfinite(seconds) and seconds > 0 else default

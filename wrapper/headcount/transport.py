@@ -1,0 +1,321 @@
+"""Sends one request and says what came of it: a reply, or a failure that knows whether the body was handed over.
+
+    worker --Request--> HttpTransport.send --Reply or Failure--> worker
+
+No redirects, cookies, decompression, environment proxies or resending: what one call did on the wire is what
+its answer tells, and every decision is the caller's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
+from typing import Protocol
+
+import attrs
+import httpcore
+import httpx
+
+from headcount.deadline import Deadline, DeadlineBackend, TlsRefused
+from headcount.errors import EndpointError, HeadcountError, UsageError
+from headcount.outcome import Kind
+
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+_KEEPALIVE_SECONDS = 4.0
+"""How long an idle connection is used again: below the 5 s after which common servers close theirs, since
+a request that meets the close cannot be told from one that was read."""
+_USER_AGENT = f"headcount/{version('headcount')}"
+_HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
+
+
+def _without_query(url: str) -> str:
+    return repr(url.partition("?")[0])
+
+
+def _size(body: bytes) -> str:
+    return f"<{len(body)} bytes>"
+
+
+@attrs.frozen
+class Request:
+    """One HTTP request, without its authorization. `headers` need no Host, Content-Length or User-Agent."""
+
+    method: str
+    url: str = attrs.field(repr=_without_query)
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(default=b"", repr=_size)
+
+
+@attrs.frozen
+class Reply:
+    """What the server answered; header names in lower case, repeated headers joined by `, `.
+
+    A reply outside 2xx whose body could not be read whole has an empty body: its status says enough.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=_size)
+    renewable: bool = False
+    """A 401 that one more call may mend: the authorization is renewed for it."""
+    handed_over: bool = True
+    """False when the server answered before the kernel had taken the last byte of the body."""
+    hint: str | None = None
+    """What the authorization knows about a 401, for people."""
+
+
+@attrs.frozen
+class Failure:
+    """No usable answer.
+
+    `handed_over`: the kernel took the last byte of the body, or a 2xx reply had begun, so the vendor may have
+    acted. `detail` is one line without personal data. `fatal` is what to raise when another attempt cannot
+    help. `headers` are those of the refusal where one came (a token server's Retry-After), lower-case names.
+    """
+
+    kind: Kind
+    handed_over: bool
+    detail: str
+    fatal: HeadcountError | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+class Transport(Protocol):
+    """Carries requests; safe to use from several threads."""
+
+    def send(self, request: Request, timeout: float) -> Reply | Failure:
+        """One request and its answer, within `timeout` seconds. Raises nothing for what the network does."""
+
+    def close(self) -> None:
+        """Ends calls under way and closes the connections; later calls fail, not handed over."""
+
+
+Exchange = Callable[[Request, float], Reply | Failure]
+"""Carries a request as it is, within that many seconds."""
+
+
+@attrs.frozen
+class Authorization:
+    """The headers that authorize one call, and what the Auth that made them wants to know of it again."""
+
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    basis: object = attrs.field(default=None, repr=False)
+
+
+class Auth(Protocol):
+    """Authorizes calls. One instance serves all workers."""
+
+    def authorize(self, exchange: Exchange, timeout: float) -> Authorization | Failure:
+        """The authorization of the next call. `exchange` asks a token server, within `timeout` seconds."""
+
+    def review(self, reply: Reply, authorization: Authorization) -> Reply:
+        """Learns from the reply to a call so authorized; a 401 comes back marked as renewable or not."""
+
+
+def check_endpoint(url: str) -> None:
+    """Raises UsageError unless `url` is an https address, or a plain http one of this machine.
+
+    A user name, password, query or fragment in it is refused too. The text shows scheme and host only.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError, ValueError):
+        raise UsageError("the endpoint is not a web address") from None
+    host = parsed.raw_host.decode("ascii")
+    if parsed.scheme not in ("http", "https") or not _is_host(host):
+        raise UsageError("the endpoint is not a web address of the form https://host[:port]")
+    shown = f"{parsed.scheme}://{host}"
+    if parsed.userinfo or "?" in url or "#" in url:
+        raise UsageError(f"the endpoint at {shown} may hold no user name, password, query or fragment")
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise UsageError(f"the endpoint at {shown} has no valid port")
+    if parsed.scheme == "http" and not _is_loopback(host):
+        raise UsageError(f"the endpoint at {shown} must use https: plain http is for this machine only")
+
+
+def _is_host(host: str) -> bool:
+    return ":" in host or _HOST_NAME.fullmatch(host) is not None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Body:
+    """The bytes of a request; knows when the kernel has taken them all."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.handed_over = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._data:
+            yield self._data
+        # httpcore asks for the next piece only after the last one is written.
+        self.handed_over = True
+
+
+class _Line:
+    """The connections of one worker thread: at most one to each server."""
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        self.lock = threading.Lock()
+        self.backend = DeadlineBackend()
+        self.pool = httpcore.ConnectionPool(
+            ssl_context=tls, keepalive_expiry=_KEEPALIVE_SECONDS, network_backend=self.backend
+        )
+
+
+class HttpTransport:
+    """HTTP/1.1 over TLS, one kept-alive connection per calling thread and server.
+
+    `auth` authorizes every call. `max_reply_bytes` caps what is read of a reply. `tls` replaces the default
+    context (certifi's authorities, or those that SSL_CERT_FILE or SSL_CERT_DIR name); it must verify.
+    """
+
+    def __init__(
+        self, auth: Auth, *, max_reply_bytes: int = MAX_REPLY_BYTES, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._tls = tls or httpx.create_ssl_context()
+        if self._tls.verify_mode is not ssl.CERT_REQUIRED or not self._tls.check_hostname:
+            raise UsageError("the TLS context must verify certificates and host names")
+        self._auth = auth
+        self._max_reply_bytes = max_reply_bytes
+        self._local = threading.local()
+        self._lines: list[_Line] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def send(self, request: Request, timeout: float) -> Reply | Failure:
+        """Sends `request`, authorized, and reads its reply, within `timeout` seconds in all.
+
+        A token that has to be fetched first may take half of them, so that the call is not sent with too
+        little time for its answer. Never raises for what the network or a server does.
+        """
+        whole = Deadline(timeout)
+        line = self._line()
+        with line.lock:
+            if self._closed:
+                return Failure(Kind.STOPPED, False, "the transport is closed")
+            authorization = self._auth.authorize(
+                lambda token_request, seconds: self._exchange(line, token_request, {}, Deadline(seconds)),
+                timeout / 2,
+            )
+            if isinstance(authorization, Failure):
+                return authorization
+            answer = self._exchange(line, request, authorization.headers, whole)
+        return answer if isinstance(answer, Failure) else self._auth.review(answer, authorization)
+
+    def close(self) -> None:
+        """Ends calls under way (as lost) and closes the connections; later calls fail, not handed over."""
+        with self._lock:
+            self._closed = True
+            lines, self._lines = self._lines, []
+        for line in lines:
+            line.backend.abort()
+        for line in lines:
+            # A socket is closed by the thread that uses it, or when none does. Only a look-up or a
+            # connection attempt can outlast the abort, and those have nothing to close here.
+            if line.lock.acquire(timeout=0.5):
+                line.pool.close()
+                line.lock.release()
+
+    def _line(self) -> _Line:
+        line: _Line | None = getattr(self._local, "line", None)
+        if line is None:
+            line = self._local.line = _Line(self._tls)
+            with self._lock:
+                self._lines.append(line)
+        return line
+
+    def _exchange(
+        self, line: _Line, request: Request, authorization: Mapping[str, str], deadline: Deadline
+    ) -> Reply | Failure:
+        line.backend.begin(deadline)
+        body = _Body(request.body)
+        try:
+            response = line.pool.handle_request(_on_the_wire(request, authorization, body))
+        except Exception as error:  # noqa: BLE001 whatever went wrong, the answer is a Failure
+            return _failure(error, line, body.handed_over)
+        headers = _header_map(response.headers)
+        content: bytes | Failure
+        try:
+            with contextlib.closing(response):
+                content = self._content(response, headers)
+        except Exception as error:  # noqa: BLE001 as above
+            content = _failure(error, line, handed_over=True)
+        if isinstance(content, Failure):
+            if 200 <= response.status < 300:
+                return content
+            content = b""
+        return Reply(response.status, headers, content, handed_over=body.handed_over)
+
+    def _content(self, response: httpcore.Response, headers: Mapping[str, str]) -> bytes | Failure:
+        coding = headers.get("content-encoding", "identity").strip().lower()
+        if coding not in ("", "identity"):
+            return Failure(Kind.UNREADABLE_REPLY, True, "the reply is compressed, which was not asked for")
+        pieces: list[bytes] = []
+        room = self._max_reply_bytes
+        assert isinstance(response.stream, Iterable)
+        for piece in response.stream:
+            pieces.append(piece)
+            room -= len(piece)
+            if room < 0:
+                text = f"the reply is longer than {self._max_reply_bytes} bytes"
+                return Failure(Kind.UNREADABLE_REPLY, True, text)
+        return b"".join(pieces)
+
+
+def _on_the_wire(request: Request, authorization: Mapping[str, str], body: _Body) -> httpcore.Request:
+    url = httpx.URL(request.url)
+    headers = {
+        "Host": url.netloc.decode("ascii"),
+        "Accept-Encoding": "identity",
+        "User-Agent": _USER_AGENT,
+        **request.headers,
+        **authorization,
+    }
+    if request.body or request.method in ("POST", "PUT", "PATCH"):
+        headers["Content-Length"] = str(len(request.body))
+    target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    return httpcore.Request(request.method, target, headers=list(headers.items()), content=body)
+
+
+def _header_map(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _failure(error: Exception, line: _Line, handed_over: bool) -> Failure:
+    """Says what an exception of httpcore means. Protocol errors quote the reply: their text is not used."""
+    match error:
+        case TlsRefused():
+            text = f"no secure connection to {error}"
+            return Failure(Kind.UNAVAILABLE, False, text, EndpointError(text))
+        case httpcore.ConnectTimeout():
+            return Failure(Kind.TIMEOUT, False, f"no connection to {error} in time")
+        case httpcore.ConnectError():
+            return Failure(Kind.UNAVAILABLE, False, f"no connection to {error}")
+        case httpcore.WriteTimeout():
+            return Failure(Kind.TIMEOUT, handed_over, "the server did not take the request in time")
+        case httpcore.TimeoutException():
+            return Failure(Kind.TIMEOUT, handed_over, "no whole reply in time")
+        case httpcore.RemoteProtocolError() if not line.backend.ended:
+            return Failure(Kind.UNREADABLE_REPLY, handed_over, "the reply is not HTTP")
+        case httpcore.RemoteProtocolError() | httpcore.NetworkError():
+            return Failure(Kind.CONNECTION_LOST, handed_over, "the connection was lost before a whole reply")
+        case _:
+            return Failure(Kind.CONNECTION_LOST, handed_over, f"the call failed: {type(error).__name__}")
