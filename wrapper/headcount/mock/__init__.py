@@ -1,0 +1,34 @@
+"""The vendors as test doubles: served from the compiled specs, stateful, with fault switches.
+
+    with serve("emarsys") as mock:
+        ...                                  # talk to mock.url with credentials_environment("emarsys")
+        mock.stores["emarsys"].writes        # what was really stored, and by which request
+
+The switches of a vendor are in its module, `headcount.mock.emarsys.EmarsysSwitches` and so on. Needs the extra `mock`. Not a model of the vendors' timing or of anything that the specs leave out.
+"""
+
+from __future__ import annotations
+
+from headcount.errors import UsageError
+
+try:
+    from headcount.mock.faults import Fault, Switches, read_faults_file
+    from headcount.mock.server import MockServer, credentials_environment, describe, run, serve
+    from headcount.mock.store import Store, Write
+except ModuleNotFoundError as missing:
+    if missing.name not in ("starlette", "uvicorn"):
+        raise
+    raise UsageError(f"headcount.mock needs {missing.name}: pip install 'headcount[mock]'") from None
+
+__all__ = [
+    "Fault",
+    "MockServer",
+    "Store",
+    "Switches",
+    "Write",
+    "credentials_environment",
+    "describe",
+    "read_faults_file",
+    "run",
+    "serve",
+]

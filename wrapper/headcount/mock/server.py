@@ -1,0 +1,148 @@
+"""Serves the mocks over real sockets on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from headcount.errors import UsageError
+from headcount.mock.application import TRANSPORT, Application
+from headcount.mock.contract import Contract
+from headcount.mock.registry import vendor_types
+from headcount.mock.store import Store
+from headcount.mock.tokens import Tokens
+from headcount.mock.vendor import Vendor
+
+HOST = "127.0.0.1"
+
+
+@attrs.frozen
+class MockServer:
+    """A running server: its address, and the vendors behind it, by name."""
+
+    url: str
+    vendors: Mapping[str, Vendor[Any]]
+
+    @property
+    def stores(self) -> dict[str, Store]:
+        """What each vendor holds, with its write log."""
+        return {name: vendor.store for name, vendor in self.vendors.items()}
+
+
+@contextmanager
+def serve(
+    *vendors: str,
+    port: int = 0,
+    faults: Mapping[str, Any] | None = None,
+    credentials: Mapping[str, str] | None = None,
+) -> Iterator[MockServer]:
+    """Serves the named vendors, or all, on one port of 127.0.0.1 in a daemon thread, ready when entered.
+
+    port: 0 takes a free one.
+    faults: the vendors' switches by vendor name, each as its switches class or as plain data.
+    credentials: values to take instead of the documented ones, by environment name (`SINCH_KEY_ID`).
+    Raises UsageError for an unknown vendor or switch, or a port that cannot be had.
+    """
+    running, listener, server = _prepare(vendors, port, faults, credentials)
+    thread = threading.Thread(target=server.run, args=([listener],), name="headcount-mock", daemon=True)
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            thread.join(0.002)
+        yield running
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join()
+        listener.close()
+
+
+def run(
+    vendors: Sequence[str],
+    port: int,
+    faults: Mapping[str, Any] | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serves as `serve` does, but in this thread until a signal comes; `announce` is told the address first."""
+    running, listener, server = _prepare(vendors, port, faults, None)
+    if announce:
+        announce(running.url)
+    server.run([listener])
+
+
+def credentials_environment(vendor: str) -> dict[str, str]:
+    """The documented credentials of a mocked vendor, as the environment variables that headcount reads."""
+    return dict(_vendor_type(vendor).credentials)
+
+
+def describe(vendors: Sequence[str], url: str) -> list[str]:
+    """Lines for people: the base addresses of each vendor at this server, and its credentials."""
+    lines = []
+    for name in vendors or list(vendor_types()):
+        kind = _vendor_type(name)
+        bases = dict.fromkeys(base for spec in kind.specs for base in Contract.load(spec).bases)
+        lines.append(f"{name}: {' '.join(url + base for base in bases)}")
+        lines += [f"  {variable}={value}" for variable, value in kind.credentials.items()]
+    return lines
+
+
+def _vendor_type(name: str) -> type[Vendor[Any]]:
+    known = vendor_types()
+    if name not in known:
+        raise UsageError(f"no mock is called {name!r}; there are {', '.join(known)}")
+    return known[name]
+
+
+def _prepare(
+    names: Sequence[str], port: int, faults: Mapping[str, Any] | None, credentials: Mapping[str, str] | None
+) -> tuple[MockServer, socket.socket, uvicorn.Server]:
+    kinds = [_vendor_type(name) for name in dict.fromkeys(names or vendor_types())]
+    for name in faults or ():
+        _vendor_type(name)
+    tokens = Tokens()
+    vendors = {kind.name: kind((faults or {}).get(kind.name), credentials, tokens) for kind in kinds}
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise UsageError(f"port {port}: {error.strerror}") from None
+    config = uvicorn.Config(
+        Application(list(vendors.values())),
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=0,
+        backlog=512,
+    )
+    url = f"http://{HOST}:{listener.getsockname()[1]}"
+    return MockServer(url, vendors), listener, uvicorn.Server(config)
+
+
+class _Protocol(H11Protocol):
+    """Hands the connection's transport to the application, which no ASGI extension does."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app = _with_transport(self.app, transport)
+
+
+def _with_transport(app: Any, transport: asyncio.Transport) -> ASGIApp:
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[TRANSPORT] = transport
+        await app(scope, receive, send)
+
+    return wrapped

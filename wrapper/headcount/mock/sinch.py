@@ -1,0 +1,269 @@
+"""Sinch, mocked: the batch service and the contacts of the Conversation API, over one store."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal
+
+import attrs
+from starlette.responses import JSONResponse, Response
+
+from headcount.mock.contract import Match
+from headcount.mock.faults import Fault, Switches
+from headcount.mock.payload import Payload
+from headcount.mock.vendor import Answer, Call, Handler, Refusal, Vendor
+
+_PHONE_CHANNELS = frozenset({"WHATSAPP", "RCS", "SMS", "VIBERBM", "MMS"})
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+# Project, channel, identity as stored, app id.
+Place = tuple[str, str, str, str]
+
+
+@attrs.define(kw_only=True)
+class SinchSwitches(Switches):
+    """How the mocked Sinch answers.
+
+    errors: the batch service's errors, members at the top or under `error` (flat: seed; nested: vendor-docs).
+        The Conversation API's are always nested.
+    accepted: the body of the batch service's 200 (empty and object: both inferred, the seed gives no fields).
+    invalid_contact: a contact that breaks the schema: `refuse` refuses the batch with 400, `drop` takes the others and
+        says nothing (both inferred).
+    duplicates: a contact whose identities are all there already: `store` stores a second one, `ignore` says nothing
+        in a batch and refuses a single create with 400 (both inferred).
+    visible_after: seconds until a contact of a batch is found by a look-up (seed: asynchronous; the time is inferred).
+    project: the only project id that exists; any other gets 404 (vendor-docs). None means that every one exists.
+    """
+
+    errors: Literal["flat", "nested"] = "flat"
+    accepted: Literal["empty", "object"] = "object"
+    invalid_contact: Literal["refuse", "drop"] = "refuse"
+    duplicates: Literal["store", "ignore"] = "store"
+    visible_after: float = 0.0
+    project: str | None = None
+
+
+class Sinch(Vendor[SinchSwitches]):
+    """Contacts by id, found by identity or external id, one store a project.
+
+    Both services have `POST .../contacts`. On one port a body with `contacts` is the batch service's and any other the
+    Conversation API's (inferred; the vendor tells them apart by host).
+    """
+
+    name = "sinch"
+    specs = ("sinch_batch", "sinch_conversation")
+    credentials: ClassVar[Mapping[str, str]] = {
+        "SINCH_PROJECT_ID": "mock-project",
+        "SINCH_KEY_ID": "mock-key-id",
+        "SINCH_KEY_SECRET": "mock-secret",
+        "SINCH_REGION": "us",
+    }
+    client = ("SINCH_KEY_ID", "SINCH_KEY_SECRET")
+    switches_type = SinchSwitches
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._numbers = itertools.count(1)
+        self._visible_at: dict[str, float] = {}
+        self._projects: defaultdict[str, list[str]] = defaultdict(list)
+        self._by_identity: defaultdict[Place, list[str]] = defaultdict(list)
+        self._by_external_id: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+
+    def operations(self) -> Mapping[str, Handler]:
+        return {
+            "createContacts": self.create_contacts,
+            "createContact": self.create_contact,
+            "listContacts": self.list_contacts,
+            "getContact": self.get_contact,
+        }
+
+    def choose(self, matches: list[Match], payload: Payload) -> Match:
+        if len(matches) == 1:
+            return matches[0]
+        single = isinstance(payload.value, dict) and "contacts" not in payload.value
+        wanted = "createContact" if single else "createContacts"
+        return next((match for match in matches if match.operation.id == wanted), matches[0])
+
+    def tolerates(self, call: Call) -> bool:
+        contacts = call.body.get("contacts") if isinstance(call.body, dict) else None
+        return (
+            self.switches.invalid_contact == "drop"
+            and call.operation.id == "createContacts"
+            and isinstance(contacts, list)
+            and 0 < len(contacts) <= 1000
+        )
+
+    def error(self, refusal: Refusal, detail: str, call: Call | None) -> Response:
+        status = {
+            Refusal.UNAUTHORIZED: "UNAUTHENTICATED",
+            Refusal.FORBIDDEN: "PERMISSION_DENIED",
+            Refusal.NOT_FOUND: "NOT_FOUND",
+        }.get(refusal, "INVALID_ARGUMENT")
+        headers = {}
+        if refusal is Refusal.UNAUTHORIZED:
+            reason = "Jwt expired at 2024-07-08T22:12:28Z" if "expired" in detail else detail
+            headers = {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{reason}"'}
+        message = "" if refusal is Refusal.FORBIDDEN else detail
+        return self._error(refusal.status, status, message, headers=headers, call=call)
+
+    def answers(self) -> Mapping[str, Answer]:
+        """`token_expired` and `billing` are vendor-docs, as are the server errors; `rate_limited_retry_info` too, in
+        `details`; a `Retry-After` is inferred."""
+        return {
+            **super().answers(),
+            "token_expired": lambda fault: self.refuse(Refusal.UNAUTHORIZED, "token expired"),
+            "billing": lambda fault: self._error(403, "BILLING_CREDIT_LIMIT_BREACHED", ""),
+            "bad_request": lambda fault: self._error(400, "INVALID_ARGUMENT", "Invalid argument"),
+            "not_found": lambda fault: self._error(404, "NOT_FOUND", "Not found"),
+            "rate_limited": lambda fault: self._error(429, "RESOURCE_EXHAUSTED", "Too many requests"),
+            "rate_limited_retry_after": lambda fault: self._error(
+                429, "RESOURCE_EXHAUSTED", "Too many requests", headers={"Retry-After": str(fault.wait)}
+            ),
+            "rate_limited_retry_info": self._retry_info,
+            "server_error": lambda fault: self._error(500, "INTERNAL_ERROR", "Internal error"),
+            "not_implemented": lambda fault: self._error(501, "INTERNAL_ERROR", "Internal error"),
+        }
+
+    def create_contacts(self, call: Call) -> Response:
+        """The batch: takes what it is to take and says nothing about any contact."""
+        if not self._has_project(call):
+            return self.refuse(Refusal.NOT_FOUND, "project not found", call)
+        project = call.parameters["project_id"]
+        for index, contact in enumerate(call.body["contacts"]):
+            if call.violation and not self.is_contact(contact):
+                continue
+            if self.switches.duplicates == "ignore" and self._is_known(project, contact):
+                continue
+            self._create(call, index, contact, self.switches.visible_after)
+        return Response(b"") if self.switches.accepted == "empty" else JSONResponse({})
+
+    def create_contact(self, call: Call) -> Response:
+        """One contact, at once."""
+        if not self._has_project(call):
+            return self.refuse(Refusal.NOT_FOUND, "project not found", call)
+        if self.switches.duplicates == "ignore" and self._is_known(call.parameters["project_id"], call.body):
+            return self.refuse(Refusal.INVALID, "contact exists", call)
+        return JSONResponse(self._create(call, 0, call.body, 0.0))
+
+    def list_contacts(self, call: Call) -> Response:
+        """A page of the project's contacts, or of those that the filters name."""
+        if not self._has_project(call):
+            return self.refuse(Refusal.NOT_FOUND, "project not found", call)
+        given, project = call.parameters, call.parameters["project_id"]
+        if ("channel" in given) != ("identity" in given) or ("channel" in given and "external_id" in given):
+            return self.refuse(Refusal.INVALID, "channel and identity go together, without external_id", call)
+        token = given.get("page_token") or "0"
+        if not (token.isascii() and token.isdigit() and len(token) < 19):
+            return self.refuse(Refusal.INVALID, "unknown page token", call)
+        found: Iterable[str] = self._projects[project]
+        if "external_id" in given:
+            found = self._by_external_id[project, given["external_id"]]
+        if "channel" in given:
+            identity = _stored_identity(given["channel"], given["identity"])
+            found = [
+                contact_id
+                for (owner, channel, text, _), ids in list(self._by_identity.items())
+                if (owner, channel, text) == (project, given["channel"], identity)
+                for contact_id in ids
+            ]
+        visible = [contact_id for contact_id in found if self._is_visible(contact_id)]
+        start, size = int(token), given.get("page_size", 10)
+        page = [self.store.get(contact_id) for contact_id in visible[start : start + size]]
+        following = str(start + size) if start + size < len(visible) else ""
+        return JSONResponse({"contacts": page, "next_page_token": following})
+
+    def get_contact(self, call: Call) -> Response:
+        """The contact with this id."""
+        contact_id = call.parameters["contact_id"]
+        if contact_id not in self._projects[call.parameters["project_id"]] or not self._is_visible(
+            contact_id
+        ):
+            return self.refuse(Refusal.NOT_FOUND, "contact not found", call)
+        return JSONResponse(self.store.get(contact_id))
+
+    def _create(self, call: Call, index: int, sent: Mapping[str, Any], hidden: float) -> dict[str, Any]:
+        project = call.parameters["project_id"]
+        contact_id = ulid(time.time(), next(self._numbers))
+        identities = [
+            {
+                "channel": each["channel"],
+                "identity": _stored_identity(each["channel"], each["identity"]),
+                "app_id": each.get("app_id", ""),
+            }
+            for each in sent["channel_identities"]
+        ]
+        stored = {
+            "id": contact_id,
+            "channel_identities": identities,
+            "channel_priority": sent.get("channel_priority", []),
+            "display_name": sent.get("display_name") or "Unknown",
+            "email": sent.get("email", ""),
+            "external_id": sent.get("external_id", ""),
+            "language": sent["language"],
+            "metadata": sent.get("metadata", ""),
+        }
+        first = identities[0]
+        key = ":".join(filter(None, (first["channel"], first["identity"], first["app_id"])))
+        self.write(call, index, key, contact_id, sent, stored, "created")
+        if not self.switches.forget:
+            self._projects[project].append(contact_id)
+            self._visible_at[contact_id] = time.monotonic() + hidden
+            for place in dict.fromkeys(_places(project, sent)):
+                self._by_identity[place].append(contact_id)
+            if stored["external_id"]:
+                self._by_external_id[project, stored["external_id"]].append(contact_id)
+        return stored
+
+    def _is_known(self, project: str, contact: Mapping[str, Any]) -> bool:
+        return all(self._by_identity.get(place) for place in _places(project, contact))
+
+    def _is_visible(self, contact_id: str) -> bool:
+        return self._visible_at[contact_id] <= time.monotonic()
+
+    def _has_project(self, call: Call) -> bool:
+        return self.switches.project in (None, call.parameters["project_id"])
+
+    def _retry_info(self, fault: Fault) -> Response:
+        info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{fault.wait}s"}
+        return self._error(429, "RESOURCE_EXHAUSTED", "Too many requests", details=[info])
+
+    def _error(
+        self,
+        code: int,
+        status: str,
+        message: str,
+        *,
+        details: list[Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        call: Call | None = None,
+    ) -> Response:
+        error = {"code": code, "message": message, "status": status, "details": details or []}
+        batch = call is None or call.operation.id == "createContacts"
+        flat = batch and self.switches.errors == "flat"
+        return JSONResponse(error if flat else {"error": error}, code, headers)
+
+
+def ulid(moment: float, number: int) -> str:
+    """The ULID of a Unix time in seconds, with a number in the place of chance."""
+    value = (int(moment * 1000) << 80) | number
+    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+
+
+def _stored_identity(channel: str, identity: str) -> str:
+    """The identity as it comes back: a phone number loses its plus sign (client-source)."""
+    return identity.removeprefix("+") if channel in _PHONE_CHANNELS else identity
+
+
+def _places(project: str, contact: Mapping[str, Any]) -> list[Place]:
+    return [
+        (
+            project,
+            each["channel"],
+            _stored_identity(each["channel"], each["identity"]),
+            each.get("app_id", ""),
+        )
+        for each in contact["channel_identities"]
+    ]
