@@ -75,6 +75,12 @@ class Answer:
     def __len__(self) -> int:
         return len(self.statuses)
 
+    def pick(self, positions: Sequence[int]) -> Answer:
+        """The statuses at these positions, in this order."""
+        problems = {at: self.problems[old] for at, old in enumerate(positions) if old in self.problems}
+        ids = None if self.vendor_ids is None else [self.vendor_ids[position] for position in positions]
+        return Answer([self.statuses[position] for position in positions], problems, ids)
+
     @classmethod
     def same(cls, count: int, status: Status, problem: Problem | None = None) -> Answer:
         """The same status, and problem, for `count` contacts."""

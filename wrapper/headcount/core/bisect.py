@@ -1,0 +1,68 @@
+"""Taking a refused batch apart: halves, and when to stop because the cause is common to all."""
+
+from __future__ import annotations
+
+import attrs
+
+from headcount.core.batches import Batch
+
+_SMALLEST_TRIAL = 8
+_QUARTERS_LEVEL = 2
+_ALONE_NEEDED = 2
+
+
+def halves(batch: Batch) -> tuple[Batch, Batch]:
+    """The two parts of a batch of two or more contacts; the first is the larger by at most one."""
+    middle = (len(batch) + 1) // 2
+    return batch.part(0, middle), batch.part(middle, len(batch))
+
+
+@attrs.define(eq=False)
+class Trial:
+    """Whether the refusals of a batch's parts speak of single contacts, or of a cause common to all.
+
+    The cause is common when the batch, both halves and all four quarters were refused with one code, and two
+    contacts sent alone are refused with it too: cutting further would take a call for each contact, to no end.
+    A batch of fewer than eight contacts is simply taken apart.
+    """
+
+    size: int
+    code: str | None
+    common: bool | None = None
+    """None while it is open."""
+    refused_quarters: int = 0
+    refused_alone: int = 0
+    asking: bool = False
+    """A contact of the batch is on its way alone."""
+
+    @classmethod
+    def of(cls, size: int, code: str | None) -> Trial:
+        """The trial of a batch of `size` contacts that was refused with `code`."""
+        return cls(size, code, common=None if size >= _SMALLEST_TRIAL else False)
+
+    def refused(self, level: int, code: str | None) -> None:
+        """A part, `level` cuts below the batch, was refused."""
+        if code != self.code:
+            self.passed()
+        elif self.asking:
+            self.asking = False
+            self.refused_alone += 1
+            if self.refused_alone == _ALONE_NEEDED and self.common is None:
+                self.common = True
+        elif level == _QUARTERS_LEVEL:
+            self.refused_quarters += 1
+
+    def passed(self) -> None:
+        """A part was not refused, or for another reason: the cause is not common."""
+        self.asking = False
+        if self.common is None:
+            self.common = False
+
+    def holds(self, level: int) -> bool:
+        """Whether a part refused at this level waits for the verdict before it is cut further."""
+        return self.common is None and level >= _QUARTERS_LEVEL
+
+    @property
+    def wants_one_alone(self) -> bool:
+        """All four quarters were refused alike, and a contact sent alone shall tell why."""
+        return self.common is None and self.refused_quarters == 4 and not self.asking

@@ -1,0 +1,462 @@
+"""A batch's life: from (state, event, now) to what is sent, sent again, taken apart, or settled."""
+
+from __future__ import annotations
+
+import math
+import random
+from enum import Enum, auto
+
+import attrs
+
+from headcount.core.answers import Judgement, Meaning
+from headcount.core.batches import Answer, Batch
+from headcount.core.bisect import Trial, halves
+from headcount.core.pace import LONGEST_WAIT, Pace
+from headcount.core.retry import MOST_ATTEMPTS, Budget, Repeat, backoff
+from headcount.errors import BatchRefusedError, EndpointError, FatalError
+from headcount.outcome import Kind, Problem, Status
+
+OUTAGE_PATIENCE = 300.0
+"""Seconds without a good answer after which a run ends."""
+CONNECT_PATIENCE = 10.0
+"""Seconds after which a run ends that has never had any answer at all."""
+_MOST_LOOK_UPS = 3
+_WELL = frozenset(
+    {Meaning.ANSWERED, Meaning.REFUSED, Meaning.TOO_LARGE, Meaning.UNAUTHORIZED, Meaning.ENDS_REFUSED}
+)
+"""What only a working vendor says."""
+
+
+class Purpose(Enum):
+    """What a call is for."""
+
+    SEND = auto()
+    LOOK_UP = auto()
+
+
+@attrs.define(eq=False)
+class Job:
+    """Contacts that wait for a call, or are on their way in one."""
+
+    batch: Batch
+    purpose: Purpose = Purpose.SEND
+    attempts: int = 0
+    """Requests that have carried these contacts."""
+    doubtful: bool = False
+    """An earlier request may have landed."""
+    refusals: int = 0
+    """Times it was refused for the moment."""
+    renewed: bool = False
+    """It was refused for its token once."""
+    not_before: float = -math.inf
+    claim: int | None = None
+    """The journal's number for the request that is under way."""
+    trial: Trial | None = None
+    level: int = 0
+    """Cuts below the batch that the trial is of."""
+    problem: Problem | None = None
+    """What an earlier request met with, if any."""
+    hint: object = None
+    """For a look-up: what the destination noted."""
+    resend_absent: bool = False
+    """For a look-up: contacts that are not there are sent again."""
+
+    def part(self, batch: Batch) -> Job:
+        """A job like this one for some of its contacts."""
+        return attrs.evolve(self, batch=batch, claim=None)
+
+
+@attrs.frozen
+class Settlement:
+    """What became of contacts. `final` is False when they are only free again, to be sent once more.
+
+    `claim` is the journal's number of the request that this settles whole, if it does.
+    """
+
+    batch: Batch
+    answer: Answer
+    attempts: int
+    claim: int | None = None
+    final: bool = True
+
+
+@attrs.frozen
+class Stop:
+    """Why no more calls start: the kind that unsent contacts get, a sentence, and what to raise if anything."""
+
+    kind: Kind
+    why: str
+    error: FatalError | None = None
+
+
+@attrs.frozen
+class Behaviour:
+    """What a destination declares of one of its modes."""
+
+    repeat: Repeat
+    look_up_size: int = 0
+    """Contacts that one look-up can ask for; 0 when the vendor cannot be asked."""
+
+
+class Engine:
+    """Decides what happens to every batch. It never looks at a clock, a socket or a payload."""
+
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        pace: Pace,
+        *,
+        deadline: float = math.inf,
+        outage_patience: float = OUTAGE_PATIENCE,
+        jitter: random.Random,
+    ) -> None:
+        self._behaviour = behaviour
+        self._pace = pace
+        self._deadline = deadline
+        self._patience = outage_patience
+        self._jitter = jitter
+        self._budget = Budget()
+        self._queue: list[Job] = []
+        self._on_trial: list[Job] = []
+        self._largest = 0
+        self._reached = False
+        self._took_some = False
+        self._last_failure = "no answer came"
+        self.stopped: Stop | None = None
+        self.requests = 0
+        self.retries = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that have started and not ended."""
+        return self._pace.in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for a call."""
+        return len(self._queue) + len(self._on_trial)
+
+    def admit(self, batch: Batch) -> None:
+        """Take a batch that has never been sent."""
+        self._queue.append(Job(batch))
+
+    def stop(self, stop: Stop) -> None:
+        """Start no more calls. The first reason stays, unless a fatal one comes after it."""
+        if self.stopped is None or (self.stopped.error is None and stop.error is not None):
+            self.stopped = stop
+
+    def next_job(self, now: float) -> Job | None:
+        """The call that starts now, or None when none may."""
+        self._watch(now)
+        if self.stopped is not None or now < self._pace.may_start_at():
+            return None
+        ready = [job for job in self._queue if job.not_before <= now]
+        if not ready:
+            return None
+        job = min(ready, key=lambda job: job.batch.rows[0])
+        self._queue.remove(job)
+        job = self._cut(job)
+        self._pace.started(now)
+        self.requests += 1
+        if job.attempts or job.refusals:
+            self.retries += 1
+        if job.purpose is Purpose.SEND:
+            job.attempts += 1
+        return job
+
+    def wake_at(self, now: float) -> float:
+        """The next moment at which time alone may change something; infinity when only a reply can."""
+        if self.stopped is not None:
+            return math.inf
+        moments = [self._deadline]
+        if self._queue:
+            moments.append(max(self._pace.may_start_at(), min(job.not_before for job in self._queue)))
+        if self._pace.troubled_since is not None:
+            moments.append(self._pace.troubled_since + self._allowed_trouble)
+        return min(moments)
+
+    def replied(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> list[Settlement]:
+        """Take what came back for a call; `asked_wait` is what the reply asks to wait, in seconds."""
+        meaning = judgement.meaning
+        self._pace.answered(well=meaning in _WELL)
+        if meaning in _WELL:
+            self._budget.refill()
+        if meaning is not Meaning.NOT_HANDED_OVER:
+            self._reached = True
+        if asked_wait is not None:
+            self._obey(asked_wait, now)
+        if job.purpose is Purpose.LOOK_UP:
+            settlements = self._looked_up(job, judgement, asked_wait, now)
+        else:
+            settlements = self._sent(job, judgement, asked_wait, now)
+        return settlements + self._resume_trials()
+
+    def abandon(self) -> list[Settlement]:
+        """Settle what still waits, after a stop: nothing of it will be sent."""
+        if self.stopped is None:
+            raise AssertionError("only a stopped run abandons its queue")
+        problem = Problem(self.stopped.kind, self.stopped.why, retryable=True)
+        settlements = [self._let_go(job, problem) for job in self._queue + self._on_trial]
+        self._queue.clear()
+        self._on_trial.clear()
+        return settlements
+
+    # What came back for a batch
+
+    def _sent(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> list[Settlement]:
+        match judgement.meaning:
+            case Meaning.ANSWERED:
+                return self._answered(job, judgement)
+            case Meaning.REFUSED:
+                return self._refused(job, judgement)
+            case Meaning.TOO_LARGE:
+                return self._too_large(job, judgement)
+            case Meaning.UNAUTHORIZED if judgement.renewable and not job.renewed:
+                job.renewed = True
+                return self._again(job)
+            case Meaning.THROTTLED | Meaning.NOT_HANDED_OVER:
+                self._slow_down(job, judgement, asked_wait, now)
+                return self._again(job)
+            case Meaning.AMBIGUOUS:
+                return self._ambiguous(job, judgement, now)
+            case Meaning.ENDS_AMBIGUOUS:
+                job.doubtful = True
+                return self._end(job, judgement)
+            case Meaning.UNAUTHORIZED | Meaning.ENDS_REFUSED:
+                return self._end(job, judgement)
+
+    def _answered(self, job: Job, judgement: Judgement) -> list[Settlement]:
+        answer = judgement.answer
+        if answer is None or len(answer) != len(job.batch):
+            raise AssertionError("an answer holds one status for each contact of its batch")
+        if job.trial is not None:
+            job.trial.passed()
+        if job.doubtful:
+            _own_what_exists(answer)
+        self._took_some = self._took_some or any(status.good for status in answer.statuses)
+        unclear = [at for at, status in enumerate(answer.statuses) if status is Status.UNKNOWN]
+        if not unclear or not self._behaviour.look_up_size or self.stopped is not None:
+            return [Settlement(job.batch, answer, job.attempts, job.claim)]
+        look_up = job.part(job.batch.pick(unclear))
+        self._look_up(look_up, answer.problems[unclear[0]], judgement.hint, resend_absent=False)
+        clear = [at for at, status in enumerate(answer.statuses) if status is not Status.UNKNOWN]
+        return [Settlement(job.batch.pick(clear), answer.pick(clear), job.attempts)] if clear else []
+
+    def _refused(self, job: Job, judgement: Judgement) -> list[Settlement]:
+        if judgement.error is not None:
+            return self._end(job, judgement)
+        problem = _problem(judgement)
+        if job.trial is None:
+            job.trial = Trial.of(len(job.batch), problem.code)
+            if self._took_some:
+                job.trial.passed()
+        job.trial.refused(job.level, problem.code)
+        job.problem = problem
+        if len(job.batch) > 1:
+            released = self._release(job)
+            self._on_trial.append(job) if job.trial.holds(job.level) else self._bisect(job)
+            return released
+        if job.trial.holds(job.level):
+            released = self._release(job)
+            self._on_trial.append(job)
+            return released
+        return [Settlement(job.batch, Answer.same(1, Status.REJECTED, problem), job.attempts, job.claim)]
+
+    def _resume_trials(self) -> list[Settlement]:
+        """Carry on with the parts whose trial has a verdict, and send a contact alone where one is wanted."""
+        settlements = []
+        for job in list(self._on_trial):
+            trial, problem = job.trial, job.problem
+            if trial is None or problem is None:
+                raise AssertionError("a part on trial was refused")
+            if trial.common:
+                said = f": {problem.detail}" if problem.detail else ""
+                why = f"every batch is refused with code {problem.code or 'none'}{said}"
+                self.stop(Stop(Kind.REFUSED, why, BatchRefusedError(why)))
+            elif trial.common is False:
+                self._on_trial.remove(job)
+                if len(job.batch) > 1:
+                    self._bisect(job)
+                else:
+                    answer = Answer.same(1, Status.REJECTED, problem)
+                    settlements.append(Settlement(job.batch, answer, job.attempts))
+            elif trial.wants_one_alone:
+                # The first time the first contact of all, the second time the last.
+                parts = [part for part in self._on_trial if part.trial is trial and len(part.batch) > 1]
+                part = parts[-trial.refused_alone]
+                at = len(part.batch) - 1 if trial.refused_alone else 0
+                rest = [position for position in range(len(part.batch)) if position != at]
+                self._queue.append(part.part(part.batch.pick([at])))
+                part.batch = part.batch.pick(rest)
+                trial.asking = True
+        return settlements
+
+    def _bisect(self, job: Job) -> None:
+        for half in halves(job.batch):
+            part = job.part(half)
+            part.level += 1
+            self._queue.append(part)
+
+    def _too_large(self, job: Job, judgement: Judgement) -> list[Settlement]:
+        if job.trial is not None:
+            job.trial.passed()
+        if len(job.batch) == 1:
+            answer = Answer.same(1, Status.REJECTED, _problem(judgement))
+            return [Settlement(job.batch, answer, job.attempts, job.claim)]
+        self._largest = (len(job.batch) + 1) // 2
+        self._queue.extend(job.part(half) for half in halves(job.batch))
+        return self._release(job)
+
+    def _ambiguous(self, job: Job, judgement: Judgement, now: float) -> list[Settlement]:
+        if job.trial is not None:
+            job.trial.passed()
+        self._note_trouble(judgement, now)
+        job.doubtful = True
+        job.problem = _problem(judgement)
+        if self.stopped is None and self._behaviour.repeat is not Repeat.DOUBLES:
+            if self._behaviour.repeat is Repeat.READ_BACK:
+                self._look_up(job, job.problem, judgement.hint, resend_absent=True)
+                return []
+            if self._may_repeat(job, judgement):
+                self._queue.append(job)
+                return []
+        return [self._unknown(job)]
+
+    def _may_repeat(self, job: Job, judgement: Judgement | None) -> bool:
+        timed_out = judgement is not None and judgement.timed_out
+        return job.attempts < MOST_ATTEMPTS and self._budget.draw(timed_out=timed_out)
+
+    def _end(self, job: Job, judgement: Judgement) -> list[Settlement]:
+        problem = _problem(judgement)
+        self.stop(Stop(Kind.STOPPED, problem.detail or "the run was ended", judgement.error))
+        job.problem = job.problem if job.doubtful and job.problem else problem
+        return [self._let_go(job, problem)]
+
+    # Look-ups
+
+    def _look_up(self, job: Job, problem: Problem, hint: object, *, resend_absent: bool) -> None:
+        size = self._behaviour.look_up_size
+        for start in range(0, len(job.batch), size):
+            part = job.part(job.batch.part(start, start + size))
+            part.purpose, part.problem, part.hint = Purpose.LOOK_UP, problem, hint
+            part.resend_absent, part.doubtful, part.refusals = resend_absent, True, 0
+            self._queue.append(part)
+
+    def _looked_up(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> list[Settlement]:
+        match judgement.meaning:
+            case Meaning.ANSWERED if judgement.answer is not None:
+                return self._found(job, judgement.answer)
+            case Meaning.UNAUTHORIZED if judgement.renewable and not job.renewed:
+                job.renewed = True
+                self._queue.append(job)
+                return []
+            case Meaning.THROTTLED | Meaning.NOT_HANDED_OVER | Meaning.AMBIGUOUS:
+                self._slow_down(job, judgement, asked_wait, now)
+                if judgement.meaning is Meaning.AMBIGUOUS and job.refusals >= _MOST_LOOK_UPS:
+                    return [self._unknown(job)]
+                self._queue.append(job)
+                return []
+            case _:
+                return [self._unknown(job)]
+
+    def _found(self, job: Job, answer: Answer) -> list[Settlement]:
+        absent = [at for at, status in enumerate(answer.statuses) if status is Status.NOT_SENT]
+        if not absent or not job.resend_absent or self.stopped is not None or not self._may_repeat(job, None):
+            return [Settlement(job.batch, answer, job.attempts)]
+        again = job.part(job.batch.pick(absent))
+        again.purpose, again.doubtful = Purpose.SEND, False
+        self._queue.append(again)
+        released = Settlement(again.batch, Answer.same(len(absent), Status.NOT_SENT), job.attempts, final=False)
+        there = [at for at, status in enumerate(answer.statuses) if status is not Status.NOT_SENT]
+        if not there:
+            return [released]
+        return [released, Settlement(job.batch.pick(there), answer.pick(there), job.attempts)]
+
+    # Time, trouble and letting go
+
+    def _watch(self, now: float) -> None:
+        if self.stopped is not None:
+            return
+        if now >= self._deadline:
+            self.stop(Stop(Kind.DEADLINE, "the deadline has passed"))
+        elif self._pace.troubled_for(now) >= self._allowed_trouble:
+            if self._reached:
+                why = f"no good answer for {self._patience:.0f} s: {self._last_failure}"
+                self.stop(Stop(Kind.OUTAGE, why))
+            else:
+                why = f"the endpoint cannot be reached: {self._last_failure}"
+                self.stop(Stop(Kind.OUTAGE, why, EndpointError(why)))
+
+    @property
+    def _allowed_trouble(self) -> float:
+        return self._patience if self._reached else min(CONNECT_PATIENCE, self._patience)
+
+    def _cut(self, job: Job) -> Job:
+        """The part of a job that a call may carry now; the rest goes back into the queue."""
+        if job.purpose is Purpose.LOOK_UP:
+            return job
+        most = 1 if self._pace.probing else self._largest or len(job.batch)
+        if len(job.batch) <= most:
+            return job
+        self._queue.append(job.part(job.batch.part(most, len(job.batch))))
+        return job.part(job.batch.part(0, most))
+
+    def _obey(self, asked_wait: float, now: float) -> None:
+        if asked_wait > LONGEST_WAIT or now + asked_wait > self._deadline:
+            self.stop(Stop(Kind.RATE_LIMITED, f"the vendor asks to wait {asked_wait:.0f} s"))
+        else:
+            self._pace.hold(now + asked_wait)
+
+    def _slow_down(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> None:
+        job.refusals += 1
+        self._last_failure = _problem(judgement).detail or self._last_failure
+        if judgement.meaning is not Meaning.THROTTLED:
+            self._pace.trouble(now)
+            return
+        self._pace.throttled(now)
+        if asked_wait is None:
+            job.not_before = now + backoff(job.refusals, self._jitter.random())
+            if not self._budget.draw(timed_out=False):
+                self._pace.trouble(now)
+
+    def _note_trouble(self, judgement: Judgement, now: float) -> None:
+        self._last_failure = _problem(judgement).detail or self._last_failure
+        self._pace.trouble(now)
+
+    def _again(self, job: Job) -> list[Settlement]:
+        released = self._release(job)
+        self._queue.append(job)
+        return released
+
+    def _release(self, job: Job) -> list[Settlement]:
+        """Free the contacts of a refused request, unless an earlier one of theirs may have landed."""
+        claim, job.claim = job.claim, None
+        if job.doubtful:
+            return []
+        answer = Answer.same(len(job.batch), Status.NOT_SENT)
+        return [Settlement(job.batch, answer, job.attempts, claim, final=False)]
+
+    def _let_go(self, job: Job, problem: Problem) -> Settlement:
+        """Settle contacts that will not be sent: they are safe to send, unless one request may have landed."""
+        if job.doubtful:
+            return self._unknown(job)
+        answer = Answer.same(len(job.batch), Status.NOT_SENT, problem)
+        return Settlement(job.batch, answer, job.attempts, job.claim)
+
+    def _unknown(self, job: Job) -> Settlement:
+        problem = job.problem or Problem(Kind.UNANSWERED, "no readable answer came")
+        answer = Answer.same(len(job.batch), Status.UNKNOWN, problem)
+        return Settlement(job.batch, answer, job.attempts, job.claim)
+
+
+def _problem(judgement: Judgement) -> Problem:
+    if judgement.problem is None:
+        raise AssertionError(f"{judgement.meaning} comes with a problem")
+    return judgement.problem
+
+
+def _own_what_exists(answer: Answer) -> None:
+    """After a repeat, a contact that exists may be the one that the earlier request made."""
+    for position, problem in answer.problems.items():
+        if problem.kind is Kind.EXISTS and answer.statuses[position] is Status.EXISTING:
+            answer.problems[position] = attrs.evolve(problem, kind=Kind.FOUND_AFTER_RESEND)

@@ -1,0 +1,177 @@
+"""One entry an input: who is still open, what can be told in order, and the counts."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from headcount.core.batches import Answer
+from headcount.outcome import Kind, Outcome, Problem, ProblemGroup, Status
+
+_MOST_GROUPS = 1000
+
+
+@attrs.define
+class _Page:
+    """The entries of one chunk of input; a status is None while the row is open."""
+
+    start: int
+    statuses: list[Status | None]
+    vendor_ids: list[str | None]
+    attempts: list[int]
+    problems: dict[int, Problem] = attrs.field(factory=dict)
+    told: int = 0
+
+
+class Ledger:
+    """Accounts for every input of a run.
+
+    Rows are opened in order, a chunk at a time, and settled once each, in any order. Settled rows are told in
+    input order (or as they settle, with `ordered=False`) and then forgotten; the counts stay.
+    """
+
+    def __init__(self, *, ordered: bool = True) -> None:
+        self._ordered = ordered
+        self._pages: deque[_Page] = deque()
+        self._ready: deque[Outcome] = deque()
+        self._groups: dict[tuple[Status, Kind, str | None], _Group] = {}
+        self.counts: Counter[Status] = Counter()
+        self.opened = 0
+
+    @property
+    def settled(self) -> int:
+        """How many rows have an outcome."""
+        return sum(self.counts.values())
+
+    @property
+    def oldest_open(self) -> int:
+        """The index of the first row without an outcome; the next one to be opened when there is none."""
+        for page in self._pages:
+            for offset in range(page.told, len(page.statuses)):
+                if page.statuses[offset] is None:
+                    return page.start + offset
+        return self.opened
+
+    def open(self, count: int) -> None:
+        """Enter the next `count` inputs."""
+        self._pages.append(_Page(self.opened, [None] * count, [None] * count, [0] * count))
+        self.opened += count
+
+    def settle(self, rows: Sequence[int], answer: Answer, attempts: int) -> None:
+        """Give each of `rows`, in ascending order, the status and problem that `answer` holds for it."""
+        if len(rows) != len(answer.statuses):
+            raise AssertionError(f"{len(answer.statuses)} statuses for {len(rows)} rows")
+        page = self._page_of(rows[0])
+        pages = iter(self._pages)
+        while next(pages) is not page:
+            pass
+        end = page.start + len(page.statuses)
+        ids = answer.vendor_ids
+        for position, row in enumerate(rows):
+            while row >= end:
+                page = next(pages)
+                end = page.start + len(page.statuses)
+            offset = row - page.start
+            if page.statuses[offset] is not None:
+                raise AssertionError(f"row {row + 1} has an outcome already")
+            page.statuses[offset] = answer.statuses[position]
+            page.attempts[offset] = attempts
+            if ids is not None:
+                page.vendor_ids[offset] = ids[position]
+        for position, problem in answer.problems.items():
+            row = rows[position]
+            page = self._page_of(row)
+            page.problems[row - page.start] = problem
+            self._group(answer.statuses[position], problem, row)
+        self.counts.update(answer.statuses)
+        if not self._ordered:
+            self._tell_unordered(rows)
+
+    def take(self) -> Iterator[Outcome]:
+        """The outcomes that can be told now, each once."""
+        if not self._ordered:
+            while self._ready:
+                yield self._ready.popleft()
+            self._drop()
+            return
+        while self._pages:
+            page = self._pages[0]
+            while page.told < len(page.statuses):
+                if page.statuses[page.told] is None:
+                    return
+                offset = page.told
+                page.told += 1
+                yield self._outcome(page, offset)
+            self._pages.popleft()
+
+    def discard(self) -> None:
+        """Forget what could be told: only the counts are wanted."""
+        self._ready.clear()
+        self._drop()
+
+    def groups(self) -> list[ProblemGroup]:
+        """Equal problems counted together, the most frequent first."""
+        groups = [
+            ProblemGroup(status, kind, code, group.count, group.row + 1, group.detail)
+            for (status, kind, code), group in self._groups.items()
+        ]
+        return sorted(groups, key=lambda group: (-group.count, group.status, group.kind, group.code or ""))
+
+    def check(self) -> None:
+        """Assert the identity: every opened row has exactly one outcome."""
+        if self.settled != self.opened:
+            raise AssertionError(f"{self.opened} inputs, but {self.settled} outcomes")
+
+    def open_rows(self) -> list[int]:
+        """The indexes of the rows without an outcome."""
+        return [
+            page.start + offset
+            for page in self._pages
+            for offset, status in enumerate(page.statuses)
+            if status is None
+        ]
+
+    def _page_of(self, row: int) -> _Page:
+        for page in self._pages:
+            if row < page.start + len(page.statuses):
+                return page
+        raise AssertionError(f"row {row + 1} was never opened")
+
+    def _drop(self) -> None:
+        while self._pages and None not in self._pages[0].statuses:
+            self._pages.popleft()
+
+    def _tell_unordered(self, rows: Sequence[int]) -> None:
+        for row in rows:
+            page = self._page_of(row)
+            self._ready.append(self._outcome(page, row - page.start))
+
+    def _outcome(self, page: _Page, offset: int) -> Outcome:
+        status = page.statuses[offset]
+        if status is None:
+            raise AssertionError(f"row {page.start + offset + 1} is still open")
+        return Outcome(
+            page.start + offset,
+            status,
+            page.problems.get(offset),
+            page.vendor_ids[offset],
+            page.attempts[offset],
+        )
+
+    def _group(self, status: Status, problem: Problem, row: int) -> None:
+        key = (status, problem.kind, problem.code)
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= _MOST_GROUPS:
+                key = (status, problem.kind, None)
+            group = self._groups.setdefault(key, _Group(0, row, problem.detail))
+        group.count += 1
+
+
+@attrs.define
+class _Group:
+    count: int
+    row: int
+    detail: str | None
