@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
@@ -32,3 +32,17 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.lines)
+
+    def records(self) -> Iterator[dict[str, Cell] | list[str]]:
+        """One JSON value a record: an object of the cells that are not absent, or, for a record that
+        could not be read, the list of its texts.
+
+        Written one to a line these are a JSON Lines source with the same rows: a list is no record
+        there either, so that a replay lets no damaged record through.
+        """
+        for position in range(len(self)):
+            if position in self.problems:
+                yield self.damaged.get(position, [])
+            else:
+                cells = (column[position] for column in self.cells)
+                yield {name: cell for name, cell in zip(self.columns, cells, strict=True) if cell is not None}
