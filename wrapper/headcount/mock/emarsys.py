@@ -176,9 +176,12 @@ class Emarsys(Vendor[EmarsysSwitches]):
             return {"2005": f"No value provided for key field: {key_id}"}
         if isinstance(contact[key_id], list):
             return {"2007": "Scalar expected"}
-        unknown = next((name for name in contact if name != "source_id" and not self._has_field(name)), None)
-        if unknown is not None:
-            return {"2007": f"Invalid field id: {unknown}"}
+        if self.switches.fields is not None or call.violation:
+            unknown = next(
+                (name for name in contact if name != "source_id" and not self._has_field(name)), None
+            )
+            if unknown is not None:
+                return {"2007": f"Invalid field id: {unknown}"}
         if call.violation and not self.is_contact(contact):
             return {"2007": "Invalid value"}
         if self._find(key_id, key):

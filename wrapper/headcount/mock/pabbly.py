@@ -15,6 +15,16 @@ from headcount.mock.faults import Fault, Switches
 from headcount.mock.vendor import Answer, Call, Handler, Refusal, Vendor
 
 _PAGE = 25
+_FRESH: Mapping[str, Any] = {
+    "name": "",
+    "optin": False,
+    "incomingBlocked": False,
+    "tags": [],
+    "attributes": [],
+    "source": "api",
+    "list": ["all"],
+    "status": "active",
+}
 _ECHOED = ("mobile", "name", "optin", "incomingBlocked", "tags", "attributes", "source", "list")
 
 
@@ -168,18 +178,11 @@ class Pabbly(Vendor[PabblySwitches]):
         return usable
 
     def _stored(self, contact: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        fresh = {"_id": f"{next(self._numbers):024x}", "name": "", "optin": False, "incomingBlocked": False}
-        rest = {
-            "tags": [],
-            "attributes": [],
-            "source": "api",
-            "list": ["all"],
-            "status": "active",
-            "createdAt": now,
-        }
-        kept = {**fresh, **rest, **(before or {}), **contact}
-        return {**kept, "mobile": _digits(kept["mobile"]), "updatedAt": now}
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+        fresh = {"_id": f"{next(self._numbers):024x}", **_FRESH, "createdAt": now}
+        kept = {**fresh, **(before or {}), **contact, "updatedAt": now}
+        kept["mobile"] = _digits(kept["mobile"])
+        return kept
 
     def _echo(self, contact: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
         digits = stored["mobile"]
@@ -216,4 +219,4 @@ def _known(names: Sequence[str] | None, given: Iterable[str]) -> bool:
 
 
 def _digits(mobile: str) -> str:
-    return re.sub(r"[^0-9]", "", mobile)
+    return mobile if mobile.isascii() and mobile.isdigit() else re.sub(r"[^0-9]", "", mobile)

@@ -109,7 +109,8 @@ def _prepare(
         _vendor_type(name)
     tokens = Tokens()
     vendors = {kind.name: kind((faults or {}).get(kind.name), credentials, tokens) for kind in kinds}
-    listener = socket.socket()
+    # With its protocol named, so that asyncio sends without delay on what it accepts.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import attrs
@@ -19,8 +19,8 @@ from headcount.mock.vendor import Answer, Call, Handler, Refusal, Vendor
 _PHONE_CHANNELS = frozenset({"WHATSAPP", "RCS", "SMS", "VIBERBM", "MMS"})
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-# Project, channel, identity as stored, app id.
-Place = tuple[str, str, str, str]
+# Project, channel, identity as stored; and the app id.
+Place = tuple[tuple[str, str, str], str]
 
 
 @attrs.define(kw_only=True)
@@ -69,7 +69,7 @@ class Sinch(Vendor[SinchSwitches]):
         self._numbers = itertools.count(1)
         self._visible_at: dict[str, float] = {}
         self._projects: defaultdict[str, list[str]] = defaultdict(list)
-        self._by_identity: defaultdict[Place, list[str]] = defaultdict(list)
+        self._by_identity: dict[tuple[str, str, str], dict[str, list[str]]] = {}
         self._by_external_id: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
 
     def operations(self) -> Mapping[str, Handler]:
@@ -158,17 +158,13 @@ class Sinch(Vendor[SinchSwitches]):
         token = given.get("page_token") or "0"
         if not (token.isascii() and token.isdigit() and len(token) < 19):
             return self.refuse(Refusal.INVALID, "unknown page token", call)
-        found: Iterable[str] = self._projects[project]
+        found = self._projects[project]
         if "external_id" in given:
             found = self._by_external_id[project, given["external_id"]]
         if "channel" in given:
             identity = _stored_identity(given["channel"], given["identity"])
-            found = [
-                contact_id
-                for (owner, channel, text, _), ids in list(self._by_identity.items())
-                if (owner, channel, text) == (project, given["channel"], identity)
-                for contact_id in ids
-            ]
+            by_app = self._by_identity.get((project, given["channel"], identity), {})
+            found = [contact_id for ids in by_app.values() for contact_id in ids]
         visible = [contact_id for contact_id in found if self._is_visible(contact_id)]
         start, size = int(token), given.get("page_size", 10)
         page = [self.store.get(contact_id) for contact_id in visible[start : start + size]]
@@ -211,14 +207,14 @@ class Sinch(Vendor[SinchSwitches]):
         if not self.switches.forget:
             self._projects[project].append(contact_id)
             self._visible_at[contact_id] = time.monotonic() + hidden
-            for place in dict.fromkeys(_places(project, sent)):
-                self._by_identity[place].append(contact_id)
+            for place, app_id in {*_places(project, sent)}:
+                self._by_identity.setdefault(place, {}).setdefault(app_id, []).append(contact_id)
             if stored["external_id"]:
                 self._by_external_id[project, stored["external_id"]].append(contact_id)
         return stored
 
     def _is_known(self, project: str, contact: Mapping[str, Any]) -> bool:
-        return all(self._by_identity.get(place) for place in _places(project, contact))
+        return all(app_id in self._by_identity.get(place, {}) for place, app_id in _places(project, contact))
 
     def _is_visible(self, contact_id: str) -> bool:
         return self._visible_at[contact_id] <= time.monotonic()
@@ -247,9 +243,9 @@ class Sinch(Vendor[SinchSwitches]):
 
 
 def ulid(moment: float, number: int) -> str:
-    """The ULID of a Unix time in seconds, with a number in the place of chance."""
-    value = (int(moment * 1000) << 80) | number
-    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+    """A ULID of a Unix time in seconds, with a number in decimal digits in the place of chance."""
+    milliseconds = int(moment * 1000)
+    return "".join(_CROCKFORD[milliseconds >> shift & 31] for shift in range(45, -1, -5)) + f"{number:016}"
 
 
 def _stored_identity(channel: str, identity: str) -> str:
@@ -260,9 +256,7 @@ def _stored_identity(channel: str, identity: str) -> str:
 def _places(project: str, contact: Mapping[str, Any]) -> list[Place]:
     return [
         (
-            project,
-            each["channel"],
-            _stored_identity(each["channel"], each["identity"]),
+            (project, each["channel"], _stored_identity(each["channel"], each["identity"])),
             each.get("app_id", ""),
         )
         for each in contact["channel_identities"]
