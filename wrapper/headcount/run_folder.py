@@ -1,0 +1,197 @@
+"""The folder of a run: where its journal, the copy of its input and its views lie."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO, Self
+
+import attrs
+import msgspec
+
+from headcount.errors import JournalError, UsageError
+from headcount.journal.sqlite import SqliteJournal
+
+_JOURNAL = "journal.sqlite"
+_LEFT_BY_A_KILL = frozenset({"lock", f"{_JOURNAL}.new", f"{_JOURNAL}.new-journal"})
+
+
+@attrs.frozen
+class RunFolder:
+    """A run's folder, private to its owner (0700, files 0600)."""
+
+    path: Path
+
+    @classmethod
+    def create(
+        cls, path: Path | None, name: str, settings: Mapping[str, object], now: datetime | None = None
+    ) -> RunFolder:
+        """A folder with a new, empty journal. Nothing is ever overwritten.
+
+        `path` None makes `runs/<UTC time>-<name>` in the working directory. `settings` are JSON values, kept
+        in the journal: what `resume` needs to know, and no secrets. Raises UsageError when `path` holds
+        anything or cannot be made.
+        """
+        try:
+            if path is None:
+                path = _new_folder(Path("runs"), name, now or datetime.now(UTC))
+            else:
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if has_run(path):
+                    raise UsageError(f"{path} holds a run already; resume it, or name another folder")
+                if not {entry.name for entry in path.iterdir()} <= _LEFT_BY_A_KILL:
+                    raise UsageError(f"{path} is not empty; name a folder that is, or none yet")
+        except OSError as error:
+            raise UsageError(f"run folder {path or 'runs'} cannot be made: {error.strerror}") from error
+        folder = cls(path)
+        SqliteJournal.create(folder.journal_path, {"settings": dict(settings)}).close()
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """The folder of an earlier run. Raises UsageError when there is none."""
+        if not has_run(path):
+            raise UsageError(f"{path} holds no run (no {_JOURNAL} in it)")
+        return cls(path)
+
+    @property
+    def journal_path(self) -> Path:
+        """The only truth about the run; everything else but `input_path` can be made again from it."""
+        return self.path / _JOURNAL
+
+    @property
+    def input_path(self) -> Path:
+        """The copy of a source that cannot be read twice, one JSON value a line."""
+        return self.path / "input.jsonl"
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What the run was created with. Raises JournalError."""
+        with self.read_journal() as journal:
+            settings = journal.noted("settings")
+        if not isinstance(settings, dict):
+            raise JournalError(f"journal {self.journal_path} holds no settings")
+        return settings
+
+    def open_journal(self) -> SqliteJournal:
+        """The journal, for this process alone. Raises RunLocked, JournalError.
+
+        A torn last line of the input's copy is cut off here: no commit stands on it, since the copy is
+        synced before the commit that does.
+        """
+        journal = SqliteJournal.open(self.journal_path)
+        try:
+            _cut_torn_line(self.input_path)
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    def read_journal(self) -> SqliteJournal:
+        """The journal to look at, whether or not a process works on the run. Raises JournalError."""
+        return SqliteJournal.read(self.journal_path)
+
+    def copy_input(self) -> InputCopy:
+        """A writer that adds records to the copy of the input. Raises JournalError."""
+        return InputCopy(self.input_path)
+
+
+class InputCopy:
+    """Adds records to a file, one JSON value a line. Every method raises JournalError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = open_private(path, os.O_APPEND)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def write(self, records: Iterable[object]) -> None:
+        """Add records; `sync` makes them durable."""
+        try:
+            self._file.write(encode_lines(records))
+        except OSError as error:
+            raise self._error(error) from error
+
+    def sync(self) -> None:
+        """Make what was written durable. Called before the journal's commit that counts on it."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._error(error) from error
+
+    def close(self) -> None:
+        """Write out what is left, and let go of the file."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._error(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _error(self, error: OSError) -> JournalError:
+        return JournalError(
+            f"{self._path} cannot be written: {error.strerror}; make room, then resume the run"
+        )
+
+
+def has_run(path: Path) -> bool:
+    """Whether a run lives in the folder `path`."""
+    return (path / _JOURNAL).is_file()
+
+
+def open_private(path: Path, flags: int) -> BinaryIO:
+    """A file to write that only its owner may read; `flags` say what becomes of an earlier one."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600), "wb")
+
+
+def encode_lines(records: Iterable[object]) -> bytes:
+    """JSON values, one a line."""
+    return _encoder.encode_lines(list(records))
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def _new_folder(parent: Path, name: str, now: datetime) -> Path:
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "run"
+    stem = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{safe}"
+    parent.mkdir(mode=0o700, exist_ok=True)
+    for number in count(1):
+        path = parent / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError  # count() does not end
+
+
+def _cut_torn_line(path: Path) -> None:
+    try:
+        with path.open("r+b") as file:
+            end = file.seek(0, os.SEEK_END)
+            keep = end
+            while keep:
+                start = max(0, keep - 65536)
+                file.seek(start)
+                newline = file.read(keep - start).rfind(b"\n")
+                if newline >= 0:
+                    keep = start + newline + 1
+                    break
+                keep = start
+            if keep != end:
+                file.truncate(keep)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise JournalError(f"{path} cannot be mended: {error.strerror}") from error
