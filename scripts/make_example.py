@@ -234,7 +234,8 @@ class Maker:
             yield Row(cells, email.lower(), digits)
 
     def email(self, given: str, surname: str) -> str:
-        latin = re.sub(r"[^a-z.]", "", unicodedata.normalize("NFKD", f"{given}.{surname}".lower())).strip(".")
+        plain = unicodedata.normalize("NFKD", f"{given}.{surname}".lower())
+        latin = re.sub(r"\.{2,}", ".", re.sub(r"[^a-z.]", "", plain)).strip(".")
         stem = latin if len(latin) > 3 else "member"
         name = stem
         while name == "member" or name in self.names:
