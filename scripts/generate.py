@@ -3,8 +3,8 @@
     .venv-generate/bin/python scripts/generate.py            write it anew
     .venv-generate/bin/python scripts/generate.py --check    change nothing; name what differs and exit 1
 
-Every generator is pinned in requirements/generate.txt. A version that differs, a line that a generator writes to its
-stderr, or an operation that it leaves out ends the script with exit 1 and leaves the committed files as they are.
+Every generator is pinned in requirements/generate.txt. A version that differs, a line that a generator writes
+to its stderr, or an operation that it leaves out ends the script with exit 1 and changes nothing.
 """
 
 from __future__ import annotations
@@ -43,11 +43,8 @@ class Failed(Exception):
     """Why nothing was generated."""
 
 
-# --- reading a spec ---------------------------------------------------------------------------------------------------
-
-
 def read_spec(path: Path) -> dict[str, Any]:
-    """Parse a spec that is plain JSON in YAML's clothes; anything cleverer is refused before a generator sees it."""
+    """Parse a spec that is JSON in YAML's clothes; what is more than that is refused here."""
     text = path.read_text(encoding="utf-8")
     if len(text) > MAX_SPEC_BYTES:
         raise Failed(f"{path.name}: larger than {MAX_SPEC_BYTES} bytes")
@@ -102,9 +99,6 @@ def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [item[method] for item in document["paths"].values() for method in METHODS if method in item]
 
 
-# --- the generators ---------------------------------------------------------------------------------------------------
-
-
 def pinned_versions() -> dict[str, str]:
     lines = REQUIREMENTS.read_text(encoding="utf-8")
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^ \\;]+)", lines, re.MULTILINE))
@@ -139,19 +133,25 @@ def write_client(spec: Path, document: dict[str, Any], output: Path, work: Path)
     settings = work / "openapi-python-client.json"
     settings.write_text(json.dumps({"literal_enums": True, "post_hooks": []}), encoding="utf-8")
     run(
-        "openapi-python-client", "generate", "--path", str(spec), "--config", str(settings), "--fail-on-warning",
-        "--meta", "none", "--custom-template-path", str(TEMPLATES / "client"), "--output-path", str(output), cwd=work,
+        "openapi-python-client", "generate", "--path", str(spec), "--output-path", str(output),
+        "--config", str(settings), "--custom-template-path", str(TEMPLATES / "client"),
+        "--meta", "none", "--fail-on-warning", cwd=work,
     )  # fmt: skip
-    modules = [path for path in output.glob("api/*/*.py") if path.name != "__init__.py"]
+    check_operations(document, output)
+
+
+def check_operations(document: dict[str, Any], client: Path) -> None:
+    modules = [path for path in client.glob("api/*/*.py") if path.name != "__init__.py"]
     if len(modules) != len(operations(document)):
-        raise Failed(f"{spec.name}: {len(operations(document))} operations became {len(modules)} modules")
+        raise Failed(f"{client.name}: {len(operations(document))} operations became {len(modules)} modules")
 
 
 def write_wire(spec: Path, output: Path, work: Path) -> None:
     run(
         "datamodel-codegen", "--input", str(spec), "--input-file-type", "openapi", "--output", str(output),
         "--output-model-type", "msgspec.Struct", "--target-python-version", "3.11", "--use-annotated",
-        "--field-constraints", "--enum-field-as-literal", "all", "--disable-timestamp", "--no-formatters", cwd=work,
+        "--field-constraints", "--enum-field-as-literal", "all", "--disable-timestamp", "--no-formatters",
+        cwd=work,
     )  # fmt: skip
 
 
@@ -162,9 +162,6 @@ def polish(package: Path) -> None:
     for path in package.rglob("*.py"):
         path.write_text(HEADER + "\n" + path.read_text(encoding="utf-8").lstrip("\n"), encoding="utf-8")
     run("ruff", "format", *ruff, ".", cwd=package)
-
-
-# --- the package ------------------------------------------------------------------------------------------------------
 
 
 def sha256(path: Path) -> str:
@@ -190,7 +187,8 @@ def build(package: Path, work: Path) -> None:
     for name in NAMES:
         document = read_spec(SPECS / f"{name}.yaml")
         compiled = package / "specs" / f"{name}.json"
-        compiled.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
+        compiled.write_text(text + "\n", encoding="utf-8")
         write_client(compiled, document, package / "clients" / name, work)
         write_wire(compiled, package / "wire" / f"{name}.py", work)
     polish(package)
@@ -208,7 +206,7 @@ def differences(package: Path) -> list[str]:
 
 
 def replace(package: Path) -> None:
-    """Put the finished package in the place of the old one; renames only, so that no half of it is ever seen."""
+    """Put the finished package in the place of the old one by renaming, so that no half of it is seen."""
     old = package.with_name("old")
     if TARGET.exists():
         TARGET.rename(old)
