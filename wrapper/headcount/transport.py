@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 import re
 import ssl
 import threading
@@ -165,6 +166,28 @@ class _Body:
         self.handed_over = True
 
 
+class _Discretion(logging.Filter):
+    """Drops what httpcore would log at DEBUG of our exchanges: reply headers, and replies that are not HTTP."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._local = threading.local()
+        for name in ("httpcore.connection", "httpcore.http11"):
+            logging.getLogger(name).addFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not getattr(self._local, "active", False)
+
+    def __enter__(self) -> None:
+        self._local.active = True
+
+    def __exit__(self, *_: object) -> None:
+        self._local.active = False
+
+
+_DISCREETLY = _Discretion()
+
+
 class _Line:
     """The connections of one worker thread: at most one to each server."""
 
@@ -204,7 +227,7 @@ class HttpTransport:
         """
         whole = Deadline(timeout)
         line = self._line()
-        with line.lock:
+        with line.lock, _DISCREETLY:
             if self._closed:
                 return Failure(Kind.STOPPED, False, "the transport is closed")
             authorization = self._auth.authorize(
