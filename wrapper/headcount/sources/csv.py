@@ -18,6 +18,9 @@ from headcount.sources.csv_slow import Layout
 from headcount.sources.lines import RECORD_LIMIT, Lines
 from headcount.sources.stream import Stream
 
+_SMALL = 32 * 1024
+"""A block of so few bytes is not worth dividing."""
+
 
 class CsvSource:
     """The records of a CSV file or of standard input."""
@@ -45,18 +48,25 @@ class CsvSource:
 def read_blocks(lines: Lines, layout: Layout, *, fast: bool = True) -> Iterator[Rows]:
     """The records of each block: by the fast reader if it takes the block, else by the slow one.
 
-    The two give the same rows; `fast` is there for the tests that hold them to it.
+    A block that the fast reader refuses is tried again in smaller parts, so that few records are left to the
+    slow reader. The two give the same rows; `fast` is there for the tests that hold them to it.
     """
     fast_reader = FastReader(layout)
     index = 0
-    while block := lines.peek():
-        rows, size = None, len(block)
+    size = lines.block_size
+    while block := lines.peek(size):
+        rows = None
         if fast and not lines.overlong:
             rows = fast_reader.read(block, index, lines.number)
+            if rows is None and _SMALL < len(block) <= size:
+                size = max(size // 4, _SMALL)
+                continue
+        taken = len(block)
         if rows is None:
-            rows, size = _read_slowly(lines, block, layout, index)
-        lines.take(size)
+            rows, taken = _read_slowly(lines, block, layout, index)
+        lines.take(taken)
         index += len(rows)
+        size = min(4 * size, lines.block_size)
         yield rows
 
 

@@ -33,7 +33,7 @@ class FastReader:
         self._convert = pa_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
         )
-        self._text_after_quote = _text_after_quote(layout.delimiter)
+        self._bad_quotes = _bad_quotes(layout.delimiter)
 
     def read(self, block: bytes, index: int, line: int) -> Rows | None:
         """The records of a block of whole lines, or None if one may be odd.
@@ -51,7 +51,7 @@ class FastReader:
         except pa.ArrowInvalid:  # a ragged row, a bad byte, no row at all
             return None
         lines = _line_numbers(block, table, line)
-        if lines is None or (b'"' in block and self._has_text_after_quote(block)):
+        if lines is None or (b'"' in block and self._has_bad_quotes(block)):
             return None
         columns = table.columns
         count = len(self._layout.columns)
@@ -65,8 +65,8 @@ class FastReader:
             return None
         return Rows(index, self._layout.columns, [column.to_pylist() for column in columns[:count]], lines)
 
-    def _has_text_after_quote(self, block: bytes) -> bool:
-        found = pc.match_substring_regex(pa.scalar(block, pa.binary()), self._text_after_quote)
+    def _has_bad_quotes(self, block: bytes) -> bool:
+        found = pc.match_substring_regex(pa.scalar(block, pa.binary()), self._bad_quotes)
         return bool(found.as_py())
 
 
@@ -86,9 +86,12 @@ def _line_numbers(block: bytes, table: pa.Table, line: int) -> Sequence[int] | N
     return line_numbers(list(starts))
 
 
-def _text_after_quote(delimiter: bytes) -> str:
-    """What a block begins with if text follows a closing quote: Arrow would join it to the cell."""
+def _bad_quotes(delimiter: bytes) -> str:
+    """What a block begins with that has text after a closing quote, or a quote that it does not close.
+
+    Arrow joins the text to the cell, and takes the end of its input for the missing quote.
+    """
     stop = re.escape(delimiter.decode())
-    quoted = '"(?:[^"]|"")*"'
-    cell = rf'(?:[^"{stop}\r\n][^{stop}\r\n]*|{quoted})?'
-    return rf'\A(?:{cell}(?:{stop}|\r?\n))*{quoted}[^"{stop}\r\n]'
+    opened = '"(?:[^"]|"")*'
+    cell = rf'(?:[^"{stop}\r\n][^{stop}\r\n]*|{opened}")?'
+    return rf'\A(?:{cell}(?:{stop}|\r?\n))*{opened}(?:"[^"{stop}\r\n]|\z)'

@@ -26,7 +26,8 @@ from headcount.sources.lines import RECORD_LIMIT
 _UNCLOSED = "an unclosed quote"
 _TEXT_AFTER_QUOTE = "text after the closing quote"
 CARRIAGE_RETURN = "a carriage return outside of quotes"
-_TO_CLOSING_QUOTE = re.compile(rb'[^"]*+(?:""[^"]*+)*+"')
+_QUOTED = rb'[^"]*+(?:""[^"]*+)*+'
+_TO_CLOSING_QUOTE = re.compile(_QUOTED + b'"')
 
 
 @attrs.frozen
@@ -43,7 +44,7 @@ class Layout:
         return damage.column(position, self.columns[position] if position < len(self.columns) else "")
 
 
-@attrs.frozen
+@attrs.define
 class Record:
     """One record of a block, as bytes."""
 
@@ -74,24 +75,21 @@ def record_at(block: bytes, start: int, delimiter: bytes) -> Record:
         return Record(line.split(delimiter), line_end + 1)
     cells: list[bytes] = []
     position = start
-    while True:
-        quoted = block.startswith(b'"', position)
-        span = (
-            _TO_CLOSING_QUOTE.match(block, position + 1)
-            if quoted
-            else _unquoted(delimiter).match(block, position)
-        )
-        if span is None:
-            return Record(line.split(delimiter), line_end + 1, _UNCLOSED, len(cells))
-        end = span.end()
-        if block.startswith((delimiter, b"\n", b"\r\n"), end):
-            cells.append(span[0][:-1].replace(b'""', b'"') if quoted else span[0])
-        else:
-            fault = CARRIAGE_RETURN if block.startswith(b"\r", end) else _TEXT_AFTER_QUOTE
-            return Record(line.split(delimiter), line_end + 1, fault, len(cells))
-        if not block.startswith(delimiter, end):
-            return Record(cells, block.index(b"\n", end) + 1)
-        position = end + 1
+    pattern = _cell(delimiter)
+    while found := pattern.match(block, position):
+        quoted, plain, stop = found.groups()
+        cells.append(plain if quoted is None else quoted.replace(b'""', b'"'))
+        position = found.end()
+        if stop != delimiter:
+            return Record(cells, position)
+    fault = CARRIAGE_RETURN
+    if block.startswith(b'"', position):
+        closed = _TO_CLOSING_QUOTE.match(block, position + 1)
+        if closed is None:
+            fault = _UNCLOSED
+        elif not block.startswith(b"\r", closed.end()):
+            fault = _TEXT_AFTER_QUOTE
+    return Record(line.split(delimiter), line_end + 1, fault, len(cells))
 
 
 def read(
@@ -171,5 +169,8 @@ def _cell_problem(cell: bytes, column: str) -> Problem | None:
 
 
 @functools.cache
-def _unquoted(delimiter: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"[^\r\n" + re.escape(delimiter) + rb"]*+")
+def _cell(delimiter: bytes) -> re.Pattern[bytes]:
+    """A cell, quoted or plain, and what ends it."""
+    stop = re.escape(delimiter)
+    plain = rb'(?:[^"\r\n' + stop + rb"][^\r\n" + stop + rb"]*+)?"
+    return re.compile(rb'(?:"(' + _QUOTED + rb')"|(' + plain + rb"))(" + stop + rb"|\r?\n)")

@@ -36,7 +36,7 @@ class Lines:
         self.overlong = False
         """The next line was over the limit, and the block holds the head of it."""
         self._read = read
-        self._block_size = block_size
+        self.block_size = block_size
         self._record_limit = record_limit
         self._buffer = b""
         self._start = 0
@@ -45,8 +45,8 @@ class Lines:
         self._buffer = self._buffer.removeprefix(codecs.BOM_UTF8)
 
     def peek(self, size: int = 0) -> bytes:
-        """The next lines, as many as fit into `size` bytes or a block, but at least one; b"" at the end."""
-        size = max(size, self._block_size)
+        """The next lines, as many as fit into `size` bytes, but at least one; b"" at the end."""
+        size = size or self.block_size
         if self.overlong:
             return self._buffer[self._start : self._buffer.index(b"\n", self._start) + 1]
         while self._fill(size):
@@ -96,6 +96,6 @@ class Lines:
         head = self._buffer[self._start : self._start + HEAD_SIZE]
         while (end := self._buffer.find(b"\n", self._start)) < 0:
             self._start = len(self._buffer)
-            self._fill(self._block_size)
+            self._fill(self.block_size)
         self._buffer, self._start = head + self._buffer[end:], 0
         self.overlong = True
