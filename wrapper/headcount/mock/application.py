@@ -41,6 +41,9 @@ class Application:
             for contract in vendor.contracts
             for match in contract.match(path)
         ]
+        # A vendor's own host name, where a client sends it, says which service is meant.
+        host = headers.get("host", "")
+        at_path = [found for found in at_path if host in found[1].operation.hosts] or at_path
         limit = at_path[0][0].switches.body_limit if at_path else 0
         content, too_large = await _body(receive, limit)
         payload = Payload.read(content, headers.get("content-type", ""), too_large=too_large)

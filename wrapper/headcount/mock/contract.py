@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import attrs
 import jsonschema_rs
@@ -45,6 +45,7 @@ class Operation:
 
     id: str
     method: str
+    hosts: frozenset[str]
     path: re.Pattern[str]
     parameters: tuple[Parameter, ...]
     bodies: Mapping[str, jsonschema_rs.Validator]
@@ -106,7 +107,7 @@ class Contract:
     def compile(cls, document: Node) -> Contract:
         """The contract of a parsed OpenAPI 3.1 document whose references all begin with `#/`."""
         return cls(
-            bases=tuple(_bases(document["servers"])),
+            bases=tuple(dict.fromkeys(address.path for address in _expand(document["servers"]))),
             # A literal path goes before one with a parameter in the same place.
             operations=tuple(sorted(_operations(document), key=lambda operation: operation.path.groups)),
             contact=_validator(document, {"$ref": "#/components/schemas/Contact"}),
@@ -138,12 +139,15 @@ def _operations(document: Node) -> Iterator[Operation]:
     for template, item in document["paths"].items():
         for method in _METHODS & item.keys():
             node = item[method]
-            servers = node.get("servers") or item.get("servers") or document["servers"]
+            addresses = _expand(node.get("servers") or item.get("servers") or document["servers"])
             body = _resolve(document, node.get("requestBody", {}))
             yield Operation(
                 id=node["operationId"],
                 method=method.upper(),
-                path=re.compile(_any_of(_bases(servers)) + _template(template.rstrip("/")) + "/?"),
+                hosts=frozenset(address.netloc for address in addresses),
+                path=re.compile(
+                    _any_of([address.path for address in addresses]) + _template(template.rstrip("/")) + "/?"
+                ),
                 parameters=tuple(
                     _parameter(document, _resolve(document, each))
                     for each in (*item.get("parameters", ()), *node.get("parameters", ()))
@@ -163,16 +167,16 @@ def _operations(document: Node) -> Iterator[Operation]:
             )
 
 
-def _bases(servers: Sequence[Node]) -> list[str]:
-    """The paths of these servers, each value of a variable written out; hosts do not matter on loopback."""
-    paths: list[str] = []
+def _expand(servers: Sequence[Node]) -> list[SplitResult]:
+    """The addresses of these servers, each value of a variable written out."""
+    addresses: list[str] = []
     for server in servers:
-        expanded = [re.sub(r"\A[a-z]+://[^/]*", "", server["url"]).rstrip("/")]
+        expanded = [server["url"].rstrip("/")]
         for name, variable in server.get("variables", {}).items():
             values = variable.get("enum") or [variable["default"]]
-            expanded = [path.replace(f"{{{name}}}", value) for path in expanded for value in values]
-        paths += expanded
-    return list(dict.fromkeys(paths))
+            expanded = [url.replace(f"{{{name}}}", value) for url in expanded for value in values]
+        addresses += expanded
+    return [urlsplit(url) for url in addresses]
 
 
 def _any_of(texts: Sequence[str]) -> str:

@@ -189,9 +189,7 @@ class Emarsys(Vendor[EmarsysSwitches]):
         return None
 
     def _has_field(self, field_id: str) -> bool:
-        if self.switches.fields is None:
-            return field_id.isascii() and field_id.isdigit()
-        return field_id in self.switches.fields
+        return self.switches.fields is None or field_id in self.switches.fields
 
     def _find(self, field_id: str, value: str) -> list[int]:
         if field_id == "id":

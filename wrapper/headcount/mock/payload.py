@@ -45,12 +45,11 @@ def _json(content: bytes) -> Any:
     return value
 
 
-def _form(content: bytes) -> dict[str, str]:
-    pairs = parse_qsl(content.decode(), keep_blank_values=True, max_num_fields=100)
-    form = dict(pairs)
-    if len(form) != len(pairs):
-        raise ValueError("a field is given twice")
-    return form
+def _form(content: bytes) -> dict[str, Any]:
+    form: dict[str, list[str]] = {}
+    for name, value in parse_qsl(content.decode(), keep_blank_values=True, max_num_fields=1000):
+        form.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in form.items()}
 
 
 def _refuse(constant: str) -> NoReturn:
