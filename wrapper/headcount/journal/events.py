@@ -193,11 +193,17 @@ def _up_to(active: list[_Cursor], cut: int | None) -> Iterator[Stretch]:
         event, start = cursor.event, cursor.position
         stop = len(event.rows) if cut is None else bisect_left(event.rows, cut, start)
         if start < stop:
-            parts.append(_Part(event, event.rows[start:stop], start, event.attempts))
+            parts.append(_Part(event, _tight(event.rows[start:stop]), start, event.attempts))
         cursor.position = stop
     active[:] = [cursor for cursor in active if cursor.position < len(cursor.event.rows)]
     if parts:
         yield _merge(_fold(parts))
+
+
+def _tight(rows: Sequence[int]) -> Sequence[int]:
+    """Ascending rows, as a range where there are no gaps: equal rows are then equal objects."""
+    without_gaps = rows[-1] - rows[0] + 1 == len(rows)
+    return range(rows[0], rows[-1] + 1) if without_gaps else rows
 
 
 def _fold(parts: Sequence[_Part]) -> list[_Part]:
@@ -243,7 +249,7 @@ def _merge(parts: Sequence[_Part]) -> Stretch:
         Answer(
             list(pick(statuses)),
             {place: problem for place, problem in enumerate(pick(problems)) if problem is not None},
-            list(pick(ids)) if any(ids) else None,
+            list(pick(ids)) if ids.count(None) < len(ids) else None,
         ),
         pick(attempts),
     )

@@ -5,6 +5,7 @@ The file holds row numbers, statuses, problems, vendor ids and the run's setting
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import uuid
@@ -33,6 +34,8 @@ from headcount.journal.filesystem import is_network_filesystem
 from headcount.journal.lock import Lock
 from headcount.outcome import Outcome, Status
 
+_log = logging.getLogger(__name__)
+
 FORMAT = 1
 """The version of the file's layout, kept as SQLite's `user_version`."""
 APPLICATION_ID = 0x48656164
@@ -57,7 +60,7 @@ CREATE TABLE event (
 CREATE INDEX event_by_first ON event (first, number);
 COMMIT;
 """
-_PAGE = 64
+_PAGE = 16
 _RECENT_CLAIMS = 64
 
 _DAMAGED = "restore it from a copy; a new journal in its place would send again what has landed"
@@ -102,6 +105,7 @@ class SqliteJournal:
 
         The file appears complete. Raises RunLocked, and JournalError when there is one already.
         """
+        rows = [(name, _json(value)) for name, value in {"id": uuid.uuid4().hex, **notes}.items()]
         with _errors(path, "cannot be made"), _locked(path):
             if path.exists():
                 raise JournalError(f"journal {path} exists already")
@@ -111,8 +115,6 @@ class SqliteJournal:
             database = _connect(blank, "rw")
             try:
                 database.executescript(_SCHEMA)
-                values = {"id": uuid.uuid4().hex, **notes}
-                rows = [(name, _json(value)) for name, value in values.items()]
                 database.executemany("INSERT INTO run VALUES (?, ?)", rows)
             finally:
                 database.close()
@@ -133,9 +135,7 @@ class SqliteJournal:
                 database = _connect(path, "rw")
                 try:
                     _check_version(path, database)
-                    # The memory that a write-ahead log shares does not reach across a network.
-                    mode = "DELETE" if is_network_filesystem(path.parent) else "WAL"
-                    database.execute(f"PRAGMA journal_mode = {mode}")
+                    database.execute(f"PRAGMA journal_mode = {_journal_mode(path)}")
                     database.execute("PRAGMA synchronous = FULL")
                     return cls(path, database, lock)
                 except BaseException:
@@ -341,6 +341,14 @@ def _check_version(path: Path, database: sqlite3.Connection) -> None:
         raise JournalError(
             f"journal {path} has format {version}, this headcount reads {FORMAT}; use the headcount that made it"
         )
+
+
+def _journal_mode(path: Path) -> str:
+    if not is_network_filesystem(path.parent):
+        return "WAL"
+    # The memory that the users of a write-ahead log share does not reach across a network.
+    _log.warning("%s is on a network file system: slower, and locks may not hold there", path.parent)
+    return "DELETE"
 
 
 def _sync_folder(path: Path) -> None:

@@ -1,0 +1,130 @@
+"""The journal against a model: whatever is noted, lost and reopened, each row's latest word is the same."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from headcount.core.batches import Answer
+from headcount.journal.events import pack_answer, pack_rows, unpack_answer, unpack_rows
+from headcount.journal.sqlite import SqliteJournal
+from headcount.outcome import Kind, Outcome, Problem, Status
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ROWS = 30
+
+ascending = st.sets(st.integers(0, ROWS - 1), min_size=1).map(sorted)
+spans = st.tuples(st.integers(0, ROWS - 1), st.integers(1, 10)).map(
+    lambda span: list(range(span[0], min(span[0] + span[1], ROWS)))
+)
+some_rows = st.one_of(ascending, spans)
+some_text = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+problems = st.builds(
+    Problem,
+    kind=st.sampled_from([kind for kind in Kind if kind is not Kind.UNANSWERED]),
+    detail=some_text,
+    code=some_text,
+    http_status=st.none() | st.integers(100, 599),
+    field=some_text,
+    retryable=st.booleans(),
+    of_row=st.none() | st.integers(1, ROWS),
+)
+
+
+@st.composite
+def answers(draw: st.DrawFn, size: int) -> Answer:
+    if draw(st.booleans()):
+        return Answer.same(size, draw(st.sampled_from(Status)), draw(st.none() | problems))
+    said = draw(st.lists(st.sampled_from(Status), min_size=size, max_size=size))
+    why = draw(st.dictionaries(st.integers(0, size - 1), problems, max_size=3))
+    ids = draw(st.none() | st.lists(some_text, min_size=size, max_size=size))
+    return Answer(said, why, ids)
+
+
+class Model:
+    """By row: the outcome, None when in doubt, and the sum of the attempts recorded."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, tuple[Outcome | None, int]] = {}
+
+    def claim(self, rows: Sequence[int]) -> None:
+        for row in rows:
+            self.rows[row] = (None, self.rows.get(row, (None, 0))[1])
+
+    def record(self, rows: Sequence[int], answer: Answer, attempts: int) -> None:
+        for position, row in enumerate(rows):
+            total = self.rows.get(row, (None, 0))[1] + attempts
+            vendor_id = answer.vendor_ids[position] if answer.vendor_ids else None
+            problem = answer.problems.get(position)
+            self.rows[row] = (Outcome(row, answer.statuses[position], problem, vendor_id, total), total)
+
+    def words(self) -> dict[int, tuple[object, ...]]:
+        return {row: word(row, *self.rows[row]) for row in sorted(self.rows)}
+
+
+def word(row: int, outcome: Outcome | None, attempts: int) -> tuple[object, ...]:
+    if outcome is None:
+        return (Status.UNKNOWN, Kind.UNANSWERED, None, attempts + 1)
+    return (outcome.status, outcome.problem, outcome.vendor_id, attempts)
+
+
+def said(outcome: Outcome) -> tuple[object, ...]:
+    problem: object = outcome.problem
+    if outcome.problem is not None and outcome.problem.kind is Kind.UNANSWERED:
+        problem = Kind.UNANSWERED
+    return (outcome.status, problem, outcome.vendor_id, outcome.attempts)
+
+
+@settings(deadline=None, max_examples=100)
+@given(data=st.data())
+def test_the_latest_word_is_the_models(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.sqlite"
+        journal = SqliteJournal.create(path, {})
+        durable, noted = Model(), Model()
+        claims: list[tuple[int, list[int]]] = []
+        for _ in range(data.draw(st.integers(1, 14))):
+            step = data.draw(st.sampled_from(["claim", "settle", "record", "commit", "reopen"]))
+            if step == "claim":
+                rows = data.draw(some_rows)
+                claims.append((journal.claim(rows), rows))
+                noted.claim(rows)
+            elif step in ("settle", "record"):
+                settles, rows = None, data.draw(some_rows)
+                if step == "settle" and claims:
+                    settles, rows = claims.pop(data.draw(st.integers(0, len(claims) - 1)))
+                answer = data.draw(answers(len(rows)))
+                attempts = data.draw(st.integers(0, 3))
+                journal.record(settles, rows, answer, attempts)
+                noted.record(rows, answer, attempts)
+            elif step == "commit":
+                journal.commit()
+                durable.rows = dict(noted.rows)
+            else:
+                journal.close()
+                noted.rows = dict(durable.rows)
+                claims = []
+                journal = SqliteJournal.open(path)
+                found = {row: outcome for row in range(ROWS) if (outcome := journal.recorded(row))}
+                assert {row: said(outcome) for row, outcome in found.items()} == durable.words()
+            latest = list(journal.latest())
+            assert [outcome.index for outcome in latest] == sorted(durable.rows)
+            assert {outcome.index: said(outcome) for outcome in latest} == durable.words()
+            assert sum(journal.counts().values()) == len(durable.rows)
+        journal.close()
+
+
+@given(st.sets(st.integers(0, 2**40) | st.integers(0, 50), min_size=1).map(sorted))
+def test_rows_survive_packing(rows: list[int]) -> None:
+    assert list(unpack_rows(pack_rows(rows))) == rows
+
+
+@given(st.integers(1, 12).flatmap(answers))
+def test_answers_survive_packing(answer: Answer) -> None:
+    assert unpack_answer(pack_answer(answer), len(answer)) == answer
+
+
+def test_a_span_costs_a_few_bytes() -> None:
+    assert len(pack_rows(range(1_000_000, 1_001_000))) < 12
