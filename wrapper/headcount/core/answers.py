@@ -54,6 +54,7 @@ _KINDS = {
     Meaning.ENDS_REFUSED: Kind.REFUSED,
     Meaning.ENDS_AMBIGUOUS: Kind.UNREADABLE_REPLY,
     Meaning.AMBIGUOUS: Kind.UNAVAILABLE,
+    Meaning.NOT_HANDED_OVER: Kind.UNAVAILABLE,
 }
 
 
@@ -105,8 +106,10 @@ def judge_status(reply: Reply, detail: str | None = None, code: str | None = Non
     meaning = meaning_of(status)
     if meaning is Meaning.ANSWERED:
         return unreadable(reply, detail)
+    if meaning is Meaning.AMBIGUOUS and not reply.handed_over:
+        meaning = Meaning.NOT_HANDED_OVER
     kind = Kind.FORBIDDEN if status == 403 else _KINDS[meaning]
-    retryable = meaning in (Meaning.THROTTLED, Meaning.AMBIGUOUS)
+    retryable = meaning in (Meaning.THROTTLED, Meaning.NOT_HANDED_OVER, Meaning.AMBIGUOUS)
     problem = Problem(kind, detail or f"HTTP {status}", code, status, retryable=retryable)
     return Judgement(meaning, problem=problem, error=_error(reply, problem), renewable=reply.renewable)
 
@@ -124,7 +127,8 @@ def _error(reply: Reply, problem: Problem) -> FatalError | None:
     if 300 <= status <= 399:
         return EndpointError(f"the vendor answered with a redirect (HTTP {status}), which is never followed")
     if status == 401:
-        return CredentialsError(f"the vendor refused the credentials (HTTP 401{code}){said}")
+        hint = f" ({reply.hint})" if reply.hint else ""
+        return CredentialsError(f"the vendor refused the credentials (HTTP 401{code}){said}{hint}")
     if status == 403:
         return CredentialsError(f"the credentials may not do this (HTTP 403{code}){said}")
     if status in (404, 405, 415):

@@ -31,6 +31,10 @@ class Reply:
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
     renewable: bool = False
+    handed_over: bool = True
+    """False when the server answered before the kernel had taken the last byte of the body."""
+    hint: str | None = None
+    """What the authorization knows about a 401, for people."""
 
 
 @attrs.frozen

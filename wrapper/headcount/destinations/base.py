@@ -1,0 +1,124 @@
+"""What a destination is, to the driver and to the door; and what all destinations share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from headcount.auth import Secret
+from headcount.core.answers import Judgement
+from headcount.core.batches import Batch, Envelope, Limits
+from headcount.core.engine import Behaviour
+from headcount.core.exchange import Reply, Request
+from headcount.errors import UsageError
+from headcount.records.check import ContactCheck, text_values
+from headcount.records.fields import Layout
+from headcount.records.masking import mask
+from headcount.transport import Auth, check_endpoint
+
+T = TypeVar("T")
+Endpoint = str | Mapping[str, str] | None
+"""Scheme, host and port instead of the vendor's own: for all its services, or by service."""
+
+
+class Destination(Protocol):
+    """A vendor account that contacts go to."""
+
+    name: str
+    layout: Layout
+    check: ContactCheck
+    auth: Auth
+    envelope: Envelope
+    limits: Limits
+    concurrency: int
+    """Calls in flight unless the caller says otherwise."""
+    requests_per_second: float | None
+    """The vendor's documented limit, if there is one."""
+
+    def behaviour(self, mode: str) -> Behaviour:
+        """What the mode promises of repeats and look-ups. Raises UsageError for a mode that there is not."""
+
+    def request(self, batch: Batch) -> Request:
+        """The call that carries a batch."""
+
+    def read(self, batch: Batch, reply: Reply) -> Judgement:
+        """What a reply says of the batch. Never raises: what cannot be read is unreadable."""
+
+    def look_up(self, batch: Batch) -> Request:
+        """The call that asks whether contacts are there."""
+
+    def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
+        """What its reply says: EXISTING, CREATED, NOT_SENT for what is not there, UNKNOWN for what stays open."""
+
+    def describe(self) -> Mapping[str, str]:
+        """The settings without secrets, for the run folder: enough to make the same destination again."""
+
+
+def relocated(url: str, endpoint: Endpoint, service: str, services: Sequence[str]) -> str:
+    """The URL with scheme, host and port of the endpoint, if one is given for this service.
+
+    Raises UsageError for a service that the vendor does not have, or an address that may not be used.
+    """
+    override = endpoint if isinstance(endpoint, str) else None
+    if isinstance(endpoint, Mapping):
+        for name in endpoint:
+            if name and name not in services:
+                raise UsageError(f"there is no service {name!r} here; the services are {', '.join(services)}")
+        override = endpoint.get(service, endpoint.get(""))
+    if override is None:
+        return url
+    check_endpoint(override)
+    scheme, netloc, *_ = urlsplit(override)
+    return urlunsplit((scheme, netloc, *urlsplit(url)[2:]))
+
+
+def environment(name: str) -> str:
+    """A setting from the environment. Raises UsageError when it is not there or empty."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise UsageError(f"the environment has no {name}")
+    return value
+
+
+def secret_from_environment(name: str) -> Secret:
+    """A secret from the environment; its name stands in whatever is wrong with it."""
+    try:
+        return Secret(environment(name))
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") if name not in str(error) else error from None
+
+
+def decoded(body: bytes, shape: type[T]) -> T | None:
+    """A reply's body as `shape`, or None when it cannot be read that way, whatever the reason."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        return None
+
+
+def entry(raw: object, shape: type[T]) -> T | None:
+    """One entry of a reply, by itself, as `shape`, or None when it is not of that shape."""
+    try:
+        return msgspec.convert(raw, shape, strict=False)
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        return None
+
+
+def masked(text: str | None, payload: bytes | None = None) -> str | None:
+    """A vendor's text, fit to keep: the contact's own values and whatever looks personal are taken out."""
+    if not text:
+        return None
+    values = text_values(msgspec.json.decode(payload)) if payload else {}
+    return mask(text, values) or None
+
+
+def guarded(read: Callable[[], Judgement], otherwise: Callable[[], Judgement]) -> Judgement:
+    """What `read` makes of a reply; `otherwise` when it fails in any way: a reply can hold anything."""
+    try:
+        return read()
+    except Exception:  # noqa: BLE001 a reply that breaks its reader is unreadable, never a traceback
+        return otherwise()

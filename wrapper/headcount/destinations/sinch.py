@@ -1,0 +1,260 @@
+"""Sinch Conversation: the batch service's `POST /v1/projects/{project_id}/contacts`.
+
+It answers with an empty success and works asynchronously: what it takes is `accepted`. What is said of replies
+is the vendor's page unless marked; specs/README.md has the evidence for the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import attrs
+import msgspec
+from headcount_api import specs
+
+from headcount.auth import ClientCredentials
+from headcount.core.answers import Judgement, Meaning, judge_status, unreadable
+from headcount.core.batches import Answer, Batch, Envelope, Limits
+from headcount.core.engine import Behaviour
+from headcount.core.exchange import Reply, Request
+from headcount.core.retry import Repeat
+from headcount.destinations.base import (
+    Endpoint,
+    decoded,
+    environment,
+    guarded,
+    masked,
+    relocated,
+    secret_from_environment,
+)
+from headcount.errors import UsageError
+from headcount.outcome import Kind, Status
+from headcount.records import normalise
+from headcount.records.check import ContactCheck
+from headcount.records.fields import Field, Record
+from headcount.transport import Auth
+
+_IDENTITIES = "channel_identities."
+_PHONE_CHANNELS = frozenset({"SMS", "WHATSAPP", "RCS", "MMS", "VIBERBM"})
+_APP_SCOPED = frozenset({"MESSENGER", "INSTAGRAM", "LINE", "WECHAT"})
+_TEXTS = frozenset({"display_name", "email", "external_id", "metadata"})
+_PROJECT_ID = re.compile(r"[A-Za-z0-9_-]+")
+_REGIONS = ("us", "eu", "br")
+_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+class _Error(msgspec.Struct):
+    code: Any = None
+    message: Any = None
+    status: Any = None
+    details: Any = None
+    error: Any = None
+
+
+def _enum(schema: str) -> frozenset[str]:
+    return frozenset(specs.load("sinch_batch")["components"]["schemas"][schema]["enum"])
+
+
+@attrs.frozen
+class SinchLayout:
+    """A contact has identities on channels; `channel` is the one that a neutral phone number goes to."""
+
+    channel: str
+    default_region: str | None
+    channels: frozenset[str] = attrs.field(factory=lambda: _enum("Channel"), repr=False)
+    languages: frozenset[str] = attrs.field(factory=lambda: _enum("Language"), repr=False)
+    key_paths: Sequence[str] = (_IDENTITIES,)
+
+    @property
+    def neutral(self) -> Mapping[str, str]:
+        return {
+            "external_id": "external_id",
+            "email": "email",
+            "phone": _IDENTITIES + self.channel,
+            "name": "display_name",
+            "given_name": "display_name",
+            "surname": "display_name",
+            "language": "language",
+        }
+
+    def field(self, path: str) -> Field:
+        channel = path.removeprefix(_IDENTITIES)
+        if channel != path:
+            if channel not in self.channels:
+                raise UsageError(f"{channel!r} is no channel of Sinch; the channels are {_listed(self.channels)}")
+            return Field(path, self._phone if channel in _PHONE_CHANNELS else str.strip)
+        if path == "language":
+            return Field(path, self._language)
+        if path == "channel_priority":
+            return Field(path, normalise.list_of_text)
+        if path in _TEXTS or path == "app_id":
+            return Field(path)
+        others = ["app_id", "channel_priority", "language", *sorted(_TEXTS)]
+        raise UsageError(f"{path!r} is no field of Sinch; the fields are {_IDENTITIES}CHANNEL, {', '.join(others)}")
+
+    def records(self, paths: Sequence[str], columns: Sequence[Sequence[object]], count: int) -> list[Record]:
+        identities: list[list[Record]] = [[] for _ in range(count)]
+        plain = [at for at, path in enumerate(paths) if not path.startswith(_IDENTITIES) and path != "app_id"]
+        app_ids = columns[paths.index("app_id")] if "app_id" in paths else None
+        for path, column in zip(paths, columns, strict=True):
+            channel = path.removeprefix(_IDENTITIES)
+            if channel == path:
+                continue
+            for at, identity in enumerate(column):
+                if identity is not None:
+                    entry: Record = {"channel": channel, "identity": identity}
+                    if app_ids is not None and channel in _APP_SCOPED and app_ids[at] is not None:
+                        entry["app_id"] = app_ids[at]
+                    identities[at].append(entry)
+        records: list[Record] = [{"channel_identities": entries} if entries else {} for entries in identities]
+        for place in plain:
+            path = paths[place]
+            for record, value in zip(records, columns[place], strict=True):
+                if value is not None:
+                    record[path] = value
+        return records
+
+    def missing_key(self, record: Record) -> str | None:
+        return None if record.get("channel_identities") else "channel_identities"
+
+    def key(self, record: Record) -> str:
+        return ""
+
+    def identities(self, record: Record) -> Sequence[str]:
+        entries: Any = record["channel_identities"]
+        texts = [
+            f"{entry['channel']}\n{entry['identity'].removeprefix('+')}\n{entry.get('app_id', '')}"
+            for entry in entries
+        ]
+        if record.get("external_id"):
+            texts.append(f"external_id\n{record['external_id']}")
+        return texts
+
+    def _phone(self, text: str) -> str:
+        return normalise.phone(text, self.default_region)
+
+    def _language(self, text: str) -> str:
+        return normalise.language(text, self.languages)
+
+
+class Sinch:
+    """A Sinch project.
+
+    `auth` is a `ClientCredentials` of the project's access key. `region` is `us`, `eu` or `br`, where the project's
+    apps live. `channel` is the one that neutral phone numbers are identities on. `endpoint` replaces scheme,
+    host and port of the services. `default_region` (ISO 3166-1 alpha-2) completes phone numbers without `+`.
+    """
+
+    name: ClassVar[str] = "sinch"
+    services: ClassVar[Sequence[str]] = ("batch", "conversation", "auth")
+    modes: ClassVar[Mapping[str, Behaviour]] = {"create": Behaviour(Repeat.DOUBLES)}
+    envelope = Envelope(b'{"contacts":[', b"]}")
+    limits = Limits(max_contacts=1000)
+    concurrency = 8
+    requests_per_second: float | None = 800.0
+
+    def __init__(
+        self,
+        *,
+        auth: Auth,
+        project_id: str,
+        region: str = "us",
+        channel: str = "SMS",
+        endpoint: Endpoint = None,
+        default_region: str | None = None,
+    ) -> None:
+        """Raises UsageError for a project, region or channel that there cannot be, or an unusable endpoint."""
+        if not _PROJECT_ID.fullmatch(project_id):
+            raise UsageError("the project id of Sinch holds letters, digits, - and _ only")
+        if region not in _REGIONS:
+            raise UsageError(f"{region!r} is no region of Sinch; the regions are {', '.join(_REGIONS)}")
+        self.auth = auth
+        self.layout = SinchLayout(channel, default_region)
+        self.layout.field(_IDENTITIES + channel)
+        self.check = ContactCheck("sinch_batch")
+        url = f"https://{region}.conversationbatch.api.sinch.com/v1/projects/{project_id}/contacts"
+        self._url = relocated(url, endpoint, "batch", self.services)
+
+    @classmethod
+    def from_env(
+        cls, *, endpoint: Endpoint = None, channel: str = "SMS", default_region: str | None = None
+    ) -> Sinch:
+        """A project by SINCH_PROJECT_ID, SINCH_KEY_ID, SINCH_KEY_SECRET and, if not `us`, SINCH_REGION.
+
+        Raises UsageError when one is missing.
+        """
+        token_url = relocated("https://auth.sinch.com/oauth2/token", endpoint, "auth", cls.services)
+        project_id = environment("SINCH_PROJECT_ID")
+        secret = secret_from_environment("SINCH_KEY_SECRET")
+        return cls(
+            auth=ClientCredentials(token_url, environment("SINCH_KEY_ID"), secret),
+            project_id=project_id,
+            region=os.environ.get("SINCH_REGION") or "us",
+            channel=channel,
+            endpoint=endpoint,
+            default_region=default_region,
+        )
+
+    def behaviour(self, mode: str) -> Behaviour:
+        if mode not in self.modes:
+            raise UsageError(f"Sinch has no mode {mode!r}; it has {', '.join(self.modes)}")
+        return self.modes[mode]
+
+    def request(self, batch: Batch) -> Request:
+        return Request("POST", self._url, _JSON, self.envelope.body(batch.payloads))
+
+    def read(self, batch: Batch, reply: Reply) -> Judgement:
+        return guarded(lambda: _read(batch, reply), lambda: judge_status(reply))
+
+    def look_up(self, batch: Batch) -> Request:
+        raise AssertionError("no mode of Sinch looks up within a run")
+
+    def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
+        raise AssertionError("no mode of Sinch looks up within a run")
+
+    def describe(self) -> Mapping[str, str]:
+        settings = {"channel": self.layout.channel, "default_region": self.layout.default_region}
+        return {name: value for name, value in settings.items() if value is not None}
+
+
+def _read(batch: Batch, reply: Reply) -> Judgement:
+    if 200 <= reply.status <= 299 and not reply.body.strip():
+        return Judgement(Meaning.ANSWERED, Answer.same(len(batch), Status.ACCEPTED))
+    outer = decoded(reply.body, _Error)
+    if outer is None:
+        return judge_status(reply)
+    nested = outer.error if isinstance(outer.error, dict) else None
+    error = outer if nested is None else msgspec.convert(nested, _Error)
+    if 200 <= reply.status <= 299:
+        # The page documents no field of a success, so an object says it, unless it reads like an error.
+        if outer.error is not None or (error.code is not None and error.message is not None):
+            return unreadable(reply, "the reply is a success and an error at once")
+        return Judgement(Meaning.ANSWERED, Answer.same(len(batch), Status.ACCEPTED))
+    code = error.status if isinstance(error.status, str) and error.status else error.code
+    message = error.message if isinstance(error.message, str) else outer.error
+    field, violation = _violation(error.details)
+    text = ": ".join(part for part in (message, violation) if isinstance(part, str) and part)
+    detail = masked(text, batch.payloads[0] if len(batch) == 1 else None)
+    judgement = judge_status(reply, detail, None if code is None else str(code))
+    if judgement.meaning is Meaning.REFUSED and judgement.problem is not None and len(batch) == 1:
+        problem = attrs.evolve(judgement.problem, kind=Kind.INVALID_VALUE if field else Kind.REFUSED, field=field)
+        return attrs.evolve(judgement, problem=problem)
+    return judgement
+
+
+def _violation(details: object) -> tuple[str | None, str | None]:
+    """The first field violation of an error's details, as client sources show them: field and description."""
+    for detail in details if isinstance(details, list) else []:
+        violations = detail.get("field_violations") if isinstance(detail, dict) else None
+        for violation in violations if isinstance(violations, list) else []:
+            if isinstance(violation, dict):
+                field, text = violation.get("field"), violation.get("description")
+                return (field if isinstance(field, str) else None), (text if isinstance(text, str) else None)
+    return None, None
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))

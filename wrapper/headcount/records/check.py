@@ -1,0 +1,65 @@
+"""A vendor's contact against the whole schema of its compiled spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jsonschema_rs
+from headcount_api import specs
+
+from headcount.outcome import Kind, Problem
+
+_TEXTS = {
+    "additionalProperties": "the vendor's contact has no such field",
+    "anyOf": "not one of the forms that the vendor takes",
+    "enum": "not one of the values that the vendor takes",
+    "maxLength": "longer than the vendor takes",
+    "maxItems": "more items than the vendor takes",
+    "minItems": "fewer items than the vendor takes",
+    "minLength": "shorter than the vendor takes",
+    "pattern": "not written as the vendor takes it",
+    "propertyNames": "a field name that the vendor does not have",
+    "required": "a value that the vendor requires is missing",
+    "type": "not of the type that the vendor takes",
+}
+
+
+class ContactCheck:
+    """The check of one contact before it is sent, by the schema `Contact` of a compiled spec."""
+
+    def __init__(self, spec: str) -> None:
+        schema = {"$ref": "#/components/schemas/Contact", "components": specs.load(spec)["components"]}
+        self._validator = jsonschema_rs.Draft202012Validator(schema)
+
+    def problem(self, record: object) -> Problem | None:
+        """Why the vendor's schema refuses the contact, or None when it does not. The value is not told."""
+        if self._validator.is_valid(record):
+            return None
+        error = next(iter(self._validator.iter_errors(record)))
+        keyword = error.kind.name
+        path = ".".join(str(part) for part in error.instance_path)
+        kind = Kind.INVALID_VALUE
+        if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Required):
+            kind = Kind.MISSING_VALUE
+            path = ".".join(filter(None, (path, str(error.kind.property))))
+        text = _TEXTS.get(keyword, f"refused by the schema's {keyword}")
+        return Problem(kind, f"{path}: {text}" if path else text, field=path or None)
+
+
+def text_values(record: object, path: Sequence[str] = ()) -> dict[str, str]:
+    """Every text and number in a contact, by the field it stands in; what masking needs to know."""
+    if isinstance(record, dict):
+        return {
+            name: text
+            for key, value in record.items()
+            for name, text in text_values(value, (*path, str(key))).items()
+        }
+    if isinstance(record, list):
+        values: dict[str, str] = {}
+        for number, value in enumerate(record):
+            for name, text in text_values(value, path).items():
+                values[name if name not in values else f"{name}.{number}"] = text
+        return values
+    if record is None or isinstance(record, bool):
+        return {}
+    return {".".join(path): str(record)}

@@ -1,0 +1,187 @@
+"""Rows and records to bytes: the one encoder. A contact becomes JSON here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+import msgspec
+
+from headcount.contact import Contact
+from headcount.core.prepared import Prepared
+from headcount.outcome import Kind, Problem
+from headcount.records.check import ContactCheck
+from headcount.records.fields import Field, Layout, Record
+from headcount.records.mapping import ATTRIBUTES, ColumnMap, Plan
+from headcount.records.normalise import Refused
+from headcount.records.rows import Cell, Rows
+
+_PLAIN_FIELDS = ("external_id", "email", "phone", "name", "given_name", "surname", "language")
+
+
+class Encoder:
+    """Makes chunks of contacts ready to send: mapped, normalised, checked against the spec, encoded.
+
+    `warnings` gathers, once each, what the caller should be told: the columns that reach nothing.
+    """
+
+    def __init__(self, layout: Layout, check: ContactCheck, columns: ColumnMap) -> None:
+        self._layout = layout
+        self._check = check
+        self._columns = columns
+        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._encode = msgspec.json.Encoder().encode
+        self._unused: set[str] = set()
+        self.warnings: list[str] = []
+
+    def rows(self, rows: Rows) -> Prepared:
+        """Encode a chunk of columns."""
+        rows = _flat_attributes(rows)
+        plan = self._plan(rows.columns)
+        cells = dict(zip(rows.columns, rows.cells, strict=True))
+        problems = dict(rows.problems)
+        values = []
+        for binding in plan.bindings:
+            column = _joined([cells[name] for name in binding.columns], len(rows))
+            if binding.fill is not None:
+                column = [binding.fill if cell is None else cell for cell in column]
+            values.append(_read(column, binding.field, problems))
+        records = self._layout.records([binding.field.path for binding in plan.bindings], values, len(rows))
+        return self._prepared(rows.index, records, problems)
+
+    def records(self, start: int, items: Sequence[object]) -> Prepared:
+        """Encode contacts that are in the vendor's shape already: wire records, or mappings of field to value."""
+        problems: dict[int, Problem] = {}
+        records: list[Record] = []
+        for at, item in enumerate(items):
+            record: object = None
+            try:
+                # What is checked is what will be sent: NaN, say, turns into null here.
+                record = msgspec.json.decode(self._encode(_text_keys(item)))
+            except (TypeError, ValueError, OverflowError, RecursionError):
+                problems[at] = Problem(Kind.INVALID_VALUE, "the contact cannot be written as JSON")
+            if not isinstance(record, dict):
+                problems.setdefault(at, Problem(Kind.INVALID_VALUE, "neither a Contact nor a mapping of fields"))
+                record = {}
+            records.append(record)
+        return self._prepared(start, records, problems)
+
+    def _plan(self, columns: tuple[str, ...]) -> Plan:
+        plan = self._plans.get(columns)
+        if plan is None:
+            plan = self._plans[columns] = self._columns.plan(columns)
+            for column in plan.unused:
+                if column not in self._unused:
+                    self._unused.add(column)
+                    self.warnings.append(f"the column {column!r} reaches nothing; --map FIELD={column} would send it")
+        return plan
+
+    def _prepared(self, start: int, records: list[Record], problems: dict[int, Problem]) -> Prepared:
+        payloads: list[bytes] = []
+        keys: list[str] = []
+        identities: list[Sequence[str]] = []
+        layout, check, encode = self._layout, self._check, self._encode
+        for at, record in enumerate(records):
+            payload, key = b"", ""
+            own: Sequence[str] = ()
+            if at not in problems:
+                missing = layout.missing_key(record)
+                problem = None if missing is None else _missing(missing)
+                problem = problem or check.problem(record)
+                if problem is None:
+                    try:
+                        payload, key, own = encode(record), layout.key(record), layout.identities(record)
+                    except UnicodeEncodeError:
+                        problem = Problem(Kind.INVALID_VALUE, "the text holds half a character, which JSON cannot carry")
+                if problem is not None:
+                    problems[at] = problem
+            payloads.append(payload)
+            keys.append(key)
+            identities.append(own)
+        return Prepared(start, payloads, keys, identities, problems)
+
+
+def contact_rows(start: int, contacts: Sequence[Contact]) -> Rows:
+    """Contacts as a chunk of the neutral columns that any of them fills."""
+    columns: dict[str, list[Cell]] = {}
+    for at, contact in enumerate(contacts):
+        for name, cell in _cells(contact):
+            columns.setdefault(name, [None] * len(contacts))[at] = cell
+    lines = range(start + 1, start + 1 + len(contacts))
+    return Rows(start, tuple(columns), list(columns.values()), lines)
+
+
+def _cells(contact: Contact) -> list[tuple[str, Cell]]:
+    cells: list[tuple[str, Cell]] = [(name, getattr(contact, name) or None) for name in _PLAIN_FIELDS]
+    if contact.consent is not None:
+        cells.append(("consent", "yes" if contact.consent else "no"))
+    if contact.tags:
+        cells.append(("tags", list(contact.tags)))
+    cells += [(ATTRIBUTES + name, value or None) for name, value in contact.attributes.items()]
+    return [(name, cell) for name, cell in cells if cell is not None]
+
+
+def _flat_attributes(rows: Rows) -> Rows:
+    """The rows with a column `attributes` of objects taken apart into columns `attributes.NAME`."""
+    name = ATTRIBUTES.removesuffix(".")
+    if name not in rows.columns:
+        return rows
+    place = rows.columns.index(name)
+    flat: dict[str, list[Cell]] = {}
+    for at, cell in enumerate(rows.cells[place]):
+        if isinstance(cell, dict):
+            for key, value in cell.items():
+                flat.setdefault(ATTRIBUTES + key, [None] * len(rows))[at] = _cell(value)
+    others = [(column, cells) for column, cells in zip(rows.columns, rows.cells, strict=True) if column != name]
+    flat = {column: cells for column, cells in flat.items() if column not in rows.columns}
+    columns = (*(column for column, _ in others), *flat)
+    return attrs.evolve(rows, columns=columns, cells=[*(cells for _, cells in others), *flat.values()])
+
+
+def _cell(value: object) -> Cell:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, dict)):
+        return value
+    return None if value is None or value == "" else str(value)
+
+
+def _joined(columns: list[list[Cell]], count: int) -> list[Cell]:
+    """One column of several: the texts of a row joined by a blank."""
+    if len(columns) == 1:
+        return columns[0]
+    if not columns:
+        return [None] * count
+    return [
+        " ".join(cell for cell in cells if isinstance(cell, str)) or None for cells in zip(*columns, strict=True)
+    ]
+
+
+def _read(column: list[Cell], field: Field, problems: dict[int, Problem]) -> Sequence[object]:
+    """The values of a field; a text that it refuses becomes a problem of its row."""
+    read = field.read
+    if read is None:
+        return column
+    values: list[object] = []
+    for at, cell in enumerate(column):
+        value: object = cell
+        if isinstance(cell, str):
+            try:
+                value = read(cell)
+            except Refused as refused:
+                problems.setdefault(at, _of_field(refused.problem, field.path))
+        values.append(value)
+    return values
+
+
+def _of_field(problem: Problem, path: str) -> Problem:
+    return attrs.evolve(problem, detail=f"{path}: {problem.detail}", field=path)
+
+
+def _missing(field: str) -> Problem:
+    return Problem(Kind.MISSING_KEY, f"{field}: the value that identifies the contact is missing", field=field)
+
+
+def _text_keys(item: object) -> object:
+    """A mapping with its field names as text: Emarsys' numeric field ids are often written as numbers."""
+    return {str(key): value for key, value in item.items()} if isinstance(item, Mapping) else item
