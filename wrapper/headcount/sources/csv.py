@@ -92,7 +92,7 @@ def _read_header(lines: Lines, stream: Stream) -> tuple[Layout, int]:
     first_line = block[start : block.index(b"\n", start)]
     delimiter = _delimiter(first_line, stream.name)
     header = csv_slow.record_at(block, start, delimiter)
-    while header.unclosed and (longer := lines.longer(block)):
+    while header.open and (longer := lines.longer(block)):
         block = longer
         header = csv_slow.record_at(block, start, delimiter)
     if lines.overlong:

@@ -25,9 +25,7 @@ class FastReader:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         names = [str(position) for position in range(layout.width)]
-        self._read = pa_csv.ReadOptions(
-            use_threads=False, block_size=2 * damage.CELL_LIMIT, column_names=names
-        )
+        self._read = pa_csv.ReadOptions(use_threads=False, block_size=2 * damage.CELL_LIMIT, column_names=names)
         self._parse = pa_csv.ParseOptions(delimiter=layout.delimiter.decode(), newlines_in_values=True)
         # Every column is text, checked to be UTF-8; only the empty cell is absent.
         self._convert = pa_csv.ConvertOptions(

@@ -55,11 +55,8 @@ class Record:
     """Which rule it breaks; the cells are then those of its first line, quotes and all."""
     position: int = 0
     """The cell in which the fault is."""
-
-    @property
-    def unclosed(self) -> bool:
-        """A quote is still open at the end of the block."""
-        return self.fault is _UNCLOSED
+    open: bool = False
+    """A quote is still open at the end of the block: the fault stands if that is all there is."""
 
 
 def is_blank(line: bytes, delimiter: bytes) -> bool:
@@ -82,14 +79,15 @@ def record_at(block: bytes, start: int, delimiter: bytes) -> Record:
         position = found.end()
         if stop != delimiter:
             return Record(cells, position)
-    fault = CARRIAGE_RETURN
+    fault, is_open = CARRIAGE_RETURN, False
     if block.startswith(b'"', position):
         closed = _TO_CLOSING_QUOTE.match(block, position + 1)
-        if closed is None:
+        is_open = closed is None
+        if closed is None or closed.end() > line_end:  # what closes it was meant to open another cell
             fault = _UNCLOSED
         elif not block.startswith(b"\r", closed.end()):
             fault = _TEXT_AFTER_QUOTE
-    return Record(line.split(delimiter), line_end + 1, fault, len(cells))
+    return Record(line.split(delimiter), line_end + 1, fault, len(cells), is_open)
 
 
 def read(
@@ -115,14 +113,10 @@ def read(
     start = 0
     while start < until:
         record = record_at(block, start, layout.delimiter)
-        if record.unclosed and not (last and start == 0):
+        if record.open and not (last and start == 0):
             break
         if len(record.cells) > 1 or not is_blank(block[start : record.end], layout.delimiter):
-            checked = (
-                damage.too_large("the line", RECORD_LIMIT)
-                if overlong
-                else _checked(record, block, start, layout)
-            )
+            checked = damage.too_large("the line", RECORD_LIMIT) if overlong else _checked(record, block, start, layout)
             if isinstance(checked, Problem):
                 problems[len(rows)] = checked
                 damaged[len(rows)] = damage.readable(record.cells)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from headcount.errors import SourceError
@@ -42,7 +44,8 @@ class Stream:
                 if path.is_file() or not path.exists():
                     self.path = path
                 else:
-                    self._pipe = Lines(self._reader(path.open("rb", buffering=0).read))
+                    # Open as long as the process, as standard input is.
+                    self._pipe = Lines(self._reader(partial(os.read, os.open(path, os.O_RDONLY))))
             except (OSError, ValueError) as error:
                 raise self._unreadable(error) from None
         with self.lines() as lines:
