@@ -55,7 +55,7 @@ FAULTS: dict[str, dict[str, str]] = {
     "no language": {"sinch": "missing_value"},
     "unknown language": {"sinch": "invalid_value"},
     "doubtful consent": {"emarsys": "invalid_value", "pabbly": "invalid_value"},
-    "note too long": {"sinch": "too_large"},
+    "note too long": {"sinch": "invalid_value"},
     "ragged row": dict.fromkeys(LOADS, "malformed_row"),
     "bad byte": dict.fromkeys(LOADS, "damaged_value"),
 }
@@ -304,7 +304,7 @@ class Maker:
             case "unknown language":
                 cells["language"] = pick(["english", "xx", "Deutsch", "klingon", "nn", "??", "francais"])
             case "doubtful consent":
-                cells["consent"] = pick(["maybe", "ask", "2", "opted in"])
+                cells["consent"] = pick(["maybe", "ask", "perhaps", "opted in"])
             case "note too long":
                 cells["note"] = (pick(NOTES) + "; ") * 80
             case "ragged row":
