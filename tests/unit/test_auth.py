@@ -16,7 +16,8 @@ from headcount.auth import BearerKey, ClientCredentials, Secret, Wsse, wsse_head
 from headcount.errors import CredentialsError, EndpointError, UsageError
 from headcount.outcome import Kind
 from headcount.transport import Authorization, Exchange, Failure, HttpTransport, Reply, Request
-from sockets import Server, answering, headers_of, read_request, reply, stay_silent, unused_port
+
+from tests.sockets import Server, answering, headers_of, read_request, reply, stay_silent, unused_port
 
 SECRET = "canary-secret"
 

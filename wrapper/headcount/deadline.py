@@ -169,7 +169,9 @@ class DeadlineStream(httpcore.NetworkStream):
             reason = getattr(error, "reason", None)
             if reason in _MISMATCHES:
                 raise TlsRefused(f"{server_hostname}: it does not speak TLS on this port") from error
-            raise httpcore.ConnectError(f"{server_hostname} with TLS: {reason or type(error).__name__}") from error
+            raise httpcore.ConnectError(
+                f"{server_hostname} with TLS: {reason or type(error).__name__}"
+            ) from error
         self._backend.discard(self)
         stream = DeadlineStream(secured, self._backend)
         self._backend.add(stream)

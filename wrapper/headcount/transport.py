@@ -1,6 +1,4 @@
-"""Sends one request and says what came of it: a reply, or a failure that knows whether the body was handed over.
-
-    worker --Request--> HttpTransport.send --Reply or Failure--> worker
+"""Sends one request and says what came of it: a reply, or a failure that knows if the body was handed over.
 
 No redirects, cookies, decompression, environment proxies or resending: what one call did on the wire is what
 its answer tells, and every decision is the caller's.
@@ -22,9 +20,22 @@ import attrs
 import httpcore
 import httpx
 
+from headcount.core.exchange import Failure, Reply, Request
 from headcount.deadline import Deadline, DeadlineBackend, TlsRefused
-from headcount.errors import EndpointError, HeadcountError, UsageError
+from headcount.errors import EndpointError, UsageError
 from headcount.outcome import Kind
+
+__all__ = [
+    "Auth",
+    "Authorization",
+    "Exchange",
+    "Failure",
+    "HttpTransport",
+    "Reply",
+    "Request",
+    "Transport",
+    "check_endpoint",
+]
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 _KEEPALIVE_SECONDS = 4.0
@@ -32,58 +43,6 @@ _KEEPALIVE_SECONDS = 4.0
 a request that meets the close cannot be told from one that was read."""
 _USER_AGENT = f"headcount/{version('headcount')}"
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
-
-
-def _without_query(url: str) -> str:
-    return repr(url.partition("?")[0])
-
-
-def _size(body: bytes) -> str:
-    return f"<{len(body)} bytes>"
-
-
-@attrs.frozen
-class Request:
-    """One HTTP request, without its authorization. `headers` need no Host, Content-Length or User-Agent."""
-
-    method: str
-    url: str = attrs.field(repr=_without_query)
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    body: bytes = attrs.field(default=b"", repr=_size)
-
-
-@attrs.frozen
-class Reply:
-    """What the server answered; header names in lower case, repeated headers joined by `, `.
-
-    A reply outside 2xx whose body could not be read whole has an empty body: its status says enough.
-    """
-
-    status: int
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    body: bytes = attrs.field(repr=_size)
-    renewable: bool = False
-    """A 401 that one more call may mend: the authorization is renewed for it."""
-    handed_over: bool = True
-    """False when the server answered before the kernel had taken the last byte of the body."""
-    hint: str | None = None
-    """What the authorization knows about a 401, for people."""
-
-
-@attrs.frozen
-class Failure:
-    """No usable answer.
-
-    `handed_over`: the kernel took the last byte of the body, or a 2xx reply had begun, so the vendor may have
-    acted. `detail` is one line without personal data. `fatal` is what to raise when another attempt cannot
-    help. `headers` are those of the refusal where one came (a token server's Retry-After), lower-case names.
-    """
-
-    kind: Kind
-    handed_over: bool
-    detail: str
-    fatal: HeadcountError | None = None
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 
 class Transport(Protocol):
@@ -167,7 +126,7 @@ class _Body:
 
 
 class _Discretion(logging.Filter):
-    """Drops what httpcore would log at DEBUG of our exchanges: reply headers, and replies that are not HTTP."""
+    """Drops what httpcore logs of our exchanges at DEBUG: reply headers, and replies that are not HTTP."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +168,11 @@ class HttpTransport:
     def __init__(
         self, auth: Auth, *, max_reply_bytes: int = MAX_REPLY_BYTES, tls: ssl.SSLContext | None = None
     ) -> None:
-        self._tls = tls or httpx.create_ssl_context()
+        """Raises UsageError for a context that does not verify, or authorities that cannot be read."""
+        try:
+            self._tls = tls or httpx.create_ssl_context()
+        except OSError as error:
+            raise UsageError(f"the certificate authorities cannot be read: {error.strerror}") from None
         if self._tls.verify_mode is not ssl.CERT_REQUIRED or not self._tls.check_hostname:
             raise UsageError("the TLS context must verify certificates and host names")
         self._auth = auth
@@ -221,6 +184,9 @@ class HttpTransport:
 
     def send(self, request: Request, timeout: float) -> Reply | Failure:
         """Sends `request`, authorized, and reads its reply, within `timeout` seconds in all.
+
+        A failure is `handed_over` when the kernel took the last byte of the body, or a 2xx reply had begun.
+        A reply outside 2xx whose body cannot be read whole comes with an empty body.
 
         A token that has to be fetched first may take half of them, so that the call is not sent with too
         little time for its answer. Never raises for what the network or a server does.
@@ -278,6 +244,7 @@ class HttpTransport:
         except Exception as error:  # noqa: BLE001 as above
             content = _failure(error, line, handed_over=True)
         if isinstance(content, Failure):
+            # Outside 2xx the status alone says what became of the request.
             if 200 <= response.status < 300:
                 return content
             content = b""
