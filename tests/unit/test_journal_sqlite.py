@@ -10,11 +10,13 @@ import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from headcount.core.batches import Answer
 from headcount.errors import JournalError, RunLocked
+from headcount.journal.events import Event, latest
 from headcount.journal.filesystem import filesystem_type
 from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Kind, Outcome, Problem, Status
@@ -326,6 +328,35 @@ def test_a_lost_event_is_noticed(path: Path) -> None:
     database.close()
     with pytest.raises(JournalError, match="events are missing"):
         SqliteJournal.open(path)
+
+
+def test_an_index_that_does_not_fit_is_noticed(path: Path) -> None:
+    filled(path)
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA writable_schema = ON")
+        database.execute("UPDATE sqlite_master SET sql = replace(sql, '(first,', '(last,')")
+    database.close()
+    with pytest.raises(JournalError, match="do not fit together"):
+        SqliteJournal.open(path)
+
+
+def test_an_empty_journal_is_not_taken_for_a_new_one(path: Path) -> None:
+    path.touch()
+    with pytest.raises(JournalError, match="is empty"):
+        SqliteJournal.open(path)
+
+
+def test_only_events_that_may_overlap_are_held() -> None:
+    taken = []
+
+    def events() -> Iterator[Event]:
+        for number in range(1, 100):
+            taken.append(number)
+            yield Event(number, range(number * 10, number * 10 + 10), None, 0)
+
+    stretches = latest(events())
+    assert [next(stretches).rows[0] for _ in range(3)] == [10, 20, 30]
+    assert taken == [1, 2, 3, 4]
 
 
 def test_other_files_are_refused(path: Path) -> None:
