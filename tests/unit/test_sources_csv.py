@@ -269,6 +269,32 @@ def test_the_fast_reader_takes_what_is_not_odd(block: bytes) -> None:
     assert FastReader(Layout(("x", "y", "z"), 3, b",")).read(block, 0, 2) is not None
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"1,a\n",
+        b"1,a,b,c\n",
+        b"1,a,b\n\n2,c,d\n",
+        b"1,a,b\r2,c,d\n\n",
+        b'1,"a"b,c\n',
+        b'1,",a"b,c\n',
+        b'1,""b,c\n',
+        b'1,a,"b\n',
+        b"1,a,\xff\n",
+        b"1,a,\0\n",
+        b"\xef\xbb\xbf1,a,b\n",
+        b"1,a," + b"b" * 1_000_001 + b"\n",
+    ],
+)
+def test_the_fast_reader_refuses_what_it_would_read_otherwise_than_the_slow_one(block: bytes) -> None:
+    assert FastReader(Layout(("x", "y", "z"), 3, b",")).read(block, 0, 2) is None
+
+
+@pytest.mark.parametrize("block", [b"a\n  \nb\n", b'a\n""\n', b"a\n\n"])
+def test_the_fast_reader_refuses_blank_cells_in_a_file_of_one_column(block: bytes) -> None:
+    assert FastReader(Layout(("x",), 1, b",")).read(block, 0, 2) is None
+
+
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     def peak(records: int) -> int:
         path = tmp_path / "people.csv"

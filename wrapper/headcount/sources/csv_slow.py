@@ -103,7 +103,7 @@ def read(
     """The records of `block` that begin before `until`, and where the first that was not read begins.
 
     `index` and `line` are those of the first record. A record with a quote open at the end of the
-    block is left unread, unless it is the first and no longer block is to be had: then `last` is set.
+    block is left unread, unless `last` is set: no longer block is to be had.
     `overlong`: the block is the head of one line over the limit.
     """
     rows: list[Sequence[Cell]] = []
@@ -113,7 +113,7 @@ def read(
     start = 0
     while start < until:
         record = record_at(block, start, layout.delimiter)
-        if record.open and not (last and start == 0):
+        if record.open and not last:
             break
         if len(record.cells) > 1 or not is_blank(block[start : record.end], layout.delimiter):
             checked = damage.too_large("the line", RECORD_LIMIT) if overlong else _checked(record, block, start, layout)

@@ -52,12 +52,13 @@ class JsonLinesSource:
                 index += len(chunk)
 
 
-@attrs.frozen
+@attrs.define
 class _Record:
     line: int
     cells: dict[str, Cell]
     problem: Problem | None = None
-    damaged: list[str] = attrs.field(factory=list)
+    texts: list[str] | None = None
+    """What could be made out of a damaged record."""
 
 
 def _records(lines: Lines) -> Iterator[_Record]:
@@ -66,30 +67,33 @@ def _records(lines: Lines) -> Iterator[_Record]:
         lines.take(len(block))
         for text in block.split(b"\n")[:-1]:
             if overlong:
-                problem = damage.too_large("the line", RECORD_LIMIT)
-                yield _Record(number, {}, problem, damage.readable([text]))
+                yield _damaged(number, text, damage.too_large("the line", RECORD_LIMIT))
             elif text and not text.isspace():
                 yield _record(number, text)
             number += 1
 
 
 def _record(line: int, text: bytes) -> _Record:
-    damaged = damage.readable([text])
     try:
         value = _decode(text)
         # Every name has its colon: with as many colons as names, no name is there twice.
         if isinstance(value, dict) and text.count(b":") != len(value) and _has_name_twice(text):
-            return _Record(line, {}, damage.malformed("an object that gives one name twice"), damaged)
+            return _damaged(line, text, damage.malformed("an object that gives one name twice"))
     except UnicodeDecodeError:
-        return _Record(line, {}, damage.not_utf8("the line"), damaged)
+        return _damaged(line, text, damage.not_utf8("the line"))
     except (ValueError, RecursionError):  # not JSON; numbers and depths that no decoder takes
-        return _Record(line, {}, damage.malformed("not a JSON object"), damaged)
+        return _damaged(line, text, damage.malformed("not a JSON object"))
+    if isinstance(value, list) and all(isinstance(cell, str) for cell in value):
+        # This is how a damaged record is written: read again, it stays the same.
+        return _Record(line, {}, damage.malformed("not a JSON object"), value)
     if not isinstance(value, dict):
-        if isinstance(value, list) and all(isinstance(cell, str) for cell in value):
-            damaged = value  # what a damaged record is written as: it stays the same when it comes again
-        return _Record(line, {}, damage.malformed("not a JSON object"), damaged)
+        return _damaged(line, text, damage.malformed("not a JSON object"))
     problem = _cell_problem(value, text)
-    return _Record(line, {} if problem else _cells(value, text), problem, damaged)
+    return _damaged(line, text, problem) if problem else _Record(line, _cells(value, text))
+
+
+def _damaged(line: int, text: bytes, problem: Problem) -> _Record:
+    return _Record(line, {}, problem, damage.readable([text]))
 
 
 def _cells(value: dict[str, object], text: bytes) -> dict[str, Cell]:
@@ -136,12 +140,11 @@ def _has_name_twice(text: bytes) -> bool:
 
 def _rows(index: int, chunk: list[_Record]) -> Rows:
     columns = tuple(dict.fromkeys(name for record in chunk for name in record.cells))
-    damaged = {at: record for at, record in enumerate(chunk) if record.problem is not None}
     return Rows(
         index=index,
         columns=columns,
         cells=[[record.cells.get(name) for record in chunk] for name in columns],
         lines=line_numbers([record.line for record in chunk]),
-        problems={at: record.problem for at, record in damaged.items() if record.problem is not None},
-        damaged={at: record.damaged for at, record in damaged.items()},
+        problems={at: record.problem for at, record in enumerate(chunk) if record.problem is not None},
+        damaged={at: record.texts for at, record in enumerate(chunk) if record.texts is not None},
     )
