@@ -137,13 +137,23 @@ class Report:
     """API calls started, read-backs included and token calls not."""
     retries: int = 0
     """Calls that carried again what an earlier call had carried."""
-    stopped: str | None = None
-    """Why the run ended before its input did, in a sentence; None for a whole run."""
+    stop: Problem | None = None
+    """Why the run ended before its input did; None for a whole run."""
 
     @property
     def input(self) -> int:
         """How many contacts were read."""
         return sum(self.counts.values())
+
+    @property
+    def exit_code(self) -> int:
+        """What the command exits with after such a run: 3 stopped at the error limit, 5 some `unknown` or
+        `not_sent`, 1 some `rejected`, 0 every contact good or skipped."""
+        if self.stop is not None and self.stop.kind is Kind.ERROR_LIMIT:
+            return 3
+        if self.counts.get(Status.UNKNOWN) or self.counts.get(Status.NOT_SENT):
+            return 5
+        return 1 if self.counts.get(Status.REJECTED) else 0
 
     @property
     def identity(self) -> str:

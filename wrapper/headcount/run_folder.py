@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -78,52 +78,48 @@ class RunFolder:
         return settings
 
     def open_journal(self) -> SqliteJournal:
-        """The journal, for this process alone. Raises RunLocked, JournalError.
-
-        A torn last line of the input's copy is cut off here: no commit stands on it, since the copy is
-        synced before the commit that does.
-        """
-        journal = SqliteJournal.open(self.journal_path)
-        try:
-            _cut_torn_line(self.input_path)
-        except BaseException:
-            journal.close()
-            raise
-        return journal
+        """The journal, for this process alone. Raises RunLocked, JournalError."""
+        return SqliteJournal.open(self.journal_path)
 
     def read_journal(self) -> SqliteJournal:
         """The journal to look at, whether or not a process works on the run. Raises JournalError."""
         return SqliteJournal.read(self.journal_path)
 
-    def copy_input(self) -> InputCopy:
-        """A writer that adds records to the copy of the input. Raises JournalError."""
-        return InputCopy(self.input_path)
+    def copy_input(self, rows_read: int) -> InputCopy:
+        """A writer that goes on with the copy of the input, of which the journal counts on `rows_read` rows.
+
+        What lies behind them is cut off: no commit stands on it. Raises JournalError.
+        """
+        return InputCopy(self.input_path, rows_read)
 
 
 class InputCopy:
     """Adds records to a file, one JSON value a line. Every method raises JournalError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rows_read: int) -> None:
         self._path = path
+        self._rows = rows_read
         try:
+            _cut_to_lines(path, rows_read)
             self._file = open_private(path, os.O_APPEND)
         except OSError as error:
             raise self._error(error) from error
 
-    def write(self, records: Iterable[object]) -> None:
-        """Add records; `sync` makes them durable."""
-        try:
-            self._file.write(encode_lines(records))
-        except OSError as error:
-            raise self._error(error) from error
+    def write(self, records: Iterable[object], index: int) -> None:
+        """Add the records from `index` on, durably, but for those that the file has already.
 
-    def sync(self) -> None:
-        """Make what was written durable. Called before the journal's commit that counts on it."""
+        Called before the journal's commit that counts on them.
+        """
+        new = list(islice(records, max(0, self._rows - index), None))
+        if not new:
+            return
         try:
+            self._file.write(encode_lines(new))
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
             raise self._error(error) from error
+        self._rows += len(new)
 
     def close(self) -> None:
         """Write out what is left, and let go of the file."""
@@ -176,22 +172,14 @@ def _new_folder(parent: Path, name: str, now: datetime) -> Path:
     raise AssertionError  # count() does not end
 
 
-def _cut_torn_line(path: Path) -> None:
-    try:
-        with path.open("r+b") as file:
-            end = file.seek(0, os.SEEK_END)
-            keep = end
-            while keep:
-                start = max(0, keep - 65536)
-                file.seek(start)
-                newline = file.read(keep - start).rfind(b"\n")
-                if newline >= 0:
-                    keep = start + newline + 1
-                    break
-                keep = start
-            if keep != end:
-                file.truncate(keep)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise JournalError(f"{path} cannot be mended: {error.strerror}") from error
+def _cut_to_lines(path: Path, lines: int) -> None:
+    """Keep the first `lines` lines of a file that may not be there."""
+    if not path.exists():
+        if lines:
+            raise JournalError(f"{path} is missing: the run cannot be resumed without the copy of its input")
+        return
+    with path.open("r+b") as file:
+        for number in range(lines):
+            if not file.readline().endswith(b"\n"):
+                raise JournalError(f"{path} has {number} lines, but the run has read {lines} rows")
+        file.truncate(file.tell())

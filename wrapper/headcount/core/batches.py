@@ -61,6 +61,19 @@ class Batch:
         )
 
 
+    @classmethod
+    def joined(cls, batches: Sequence[Batch]) -> Batch:
+        """The contacts of several batches in one, in the order of their rows."""
+        columns = [
+            column
+            for batch in batches
+            for column in zip(batch.rows, batch.keys, batch.payloads, strict=True)
+        ]
+        columns.sort(key=lambda column: column[0])
+        rows, keys, payloads = zip(*columns, strict=True)
+        return cls(list(rows), list(keys), list(payloads))
+
+
 @attrs.define
 class Answer:
     """One status a contact, by position in the batch; `problems` by position, for those that have one.

@@ -60,9 +60,9 @@ class Trial:
 
     def holds(self, level: int) -> bool:
         """Whether a part refused at this level waits for the verdict before it is cut further."""
-        return self.common is None and level >= _QUARTERS_LEVEL
+        return self.common is not False and level >= _QUARTERS_LEVEL
 
     @property
     def wants_one_alone(self) -> bool:
         """All four quarters were refused alike, and a contact sent alone shall tell why."""
-        return self.common is None and self.refused_quarters == 4 and not self.asking
+        return self.common is None and self.refused_quarters >= 4 and not self.asking

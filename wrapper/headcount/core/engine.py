@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import random
-from enum import Enum, auto
 
 import attrs
 
 from headcount.core.answers import Judgement, Meaning
 from headcount.core.batches import Answer, Batch
 from headcount.core.bisect import Trial, halves
+from headcount.core.jobs import Behaviour, Job, Purpose, Search, Settlement, Stop
 from headcount.core.pace import LONGEST_WAIT, Pace
 from headcount.core.retry import MOST_ATTEMPTS, Budget, Repeat, backoff
-from headcount.errors import BatchRefusedError, EndpointError, FatalError
+from headcount.errors import BatchRefusedError, EndpointError
 from headcount.outcome import Kind, Problem, Status
 
 OUTAGE_PATIENCE = 300.0
@@ -25,77 +25,6 @@ _WELL = frozenset(
     {Meaning.ANSWERED, Meaning.REFUSED, Meaning.TOO_LARGE, Meaning.UNAUTHORIZED, Meaning.ENDS_REFUSED}
 )
 """What only a working vendor says."""
-
-
-class Purpose(Enum):
-    """What a call is for."""
-
-    SEND = auto()
-    LOOK_UP = auto()
-
-
-@attrs.define(eq=False)
-class Job:
-    """Contacts that wait for a call, or are on their way in one."""
-
-    batch: Batch
-    purpose: Purpose = Purpose.SEND
-    attempts: int = 0
-    """Requests that have carried these contacts."""
-    doubtful: bool = False
-    """An earlier request may have landed."""
-    refusals: int = 0
-    """Times it was refused for the moment."""
-    renewed: bool = False
-    """It was refused for its token once."""
-    not_before: float = -math.inf
-    claim: int | None = None
-    """The journal's number for the request that is under way."""
-    trial: Trial | None = None
-    level: int = 0
-    """Cuts below the batch that the trial is of."""
-    problem: Problem | None = None
-    """What an earlier request met with, if any."""
-    hint: object = None
-    """For a look-up: what the destination noted."""
-    resend_absent: bool = False
-    """For a look-up: contacts that are not there are sent again."""
-
-    def part(self, batch: Batch) -> Job:
-        """A job like this one for some of its contacts."""
-        return attrs.evolve(self, batch=batch, claim=None)
-
-
-@attrs.frozen
-class Settlement:
-    """What became of contacts. `final` is False when they are only free again, to be sent once more.
-
-    `claim` is the journal's number of the request that this settles whole, if it does.
-    """
-
-    batch: Batch
-    answer: Answer
-    attempts: int
-    claim: int | None = None
-    final: bool = True
-
-
-@attrs.frozen
-class Stop:
-    """Why no more calls start: the kind that unsent contacts get, a sentence, and what to raise if anything."""
-
-    kind: Kind
-    why: str
-    error: FatalError | None = None
-
-
-@attrs.frozen
-class Behaviour:
-    """What a destination declares of one of its modes."""
-
-    repeat: Repeat
-    look_up_size: int = 0
-    """Contacts that one look-up can ask for; 0 when the vendor cannot be asked."""
 
 
 class Engine:
@@ -118,6 +47,7 @@ class Engine:
         self._budget = Budget()
         self._queue: list[Job] = []
         self._on_trial: list[Job] = []
+        self._searches: list[Search] = []
         self._largest = 0
         self._reached = False
         self._took_some = False
@@ -196,9 +126,11 @@ class Engine:
         if self.stopped is None:
             raise AssertionError("only a stopped run abandons its queue")
         problem = Problem(self.stopped.kind, self.stopped.why, retryable=True)
-        settlements = [self._let_go(job, problem) for job in self._queue + self._on_trial]
+        absent = [job for search in self._searches for job in search.absent]
+        settlements = [self._let_go(job, problem) for job in self._queue + self._on_trial + absent]
         self._queue.clear()
         self._on_trial.clear()
+        self._searches.clear()
         return settlements
 
     # What came back for a batch
@@ -238,7 +170,7 @@ class Engine:
         if not unclear or not self._behaviour.look_up_size or self.stopped is not None:
             return [Settlement(job.batch, answer, job.attempts, job.claim)]
         look_up = job.part(job.batch.pick(unclear))
-        self._look_up(look_up, answer.problems[unclear[0]], judgement.hint, resend_absent=False)
+        self._look_up(look_up, answer.problems[unclear[0]], judgement.hint, None)
         clear = [at for at, status in enumerate(answer.statuses) if status is not Status.UNKNOWN]
         return [Settlement(job.batch.pick(clear), answer.pick(clear), job.attempts)] if clear else []
 
@@ -252,15 +184,13 @@ class Engine:
                 job.trial.passed()
         job.trial.refused(job.level, problem.code)
         job.problem = problem
-        if len(job.batch) > 1:
-            released = self._release(job)
-            self._on_trial.append(job) if job.trial.holds(job.level) else self._bisect(job)
-            return released
         if job.trial.holds(job.level):
-            released = self._release(job)
             self._on_trial.append(job)
-            return released
-        return [Settlement(job.batch, Answer.same(1, Status.REJECTED, problem), job.attempts, job.claim)]
+        elif len(job.batch) > 1:
+            self._bisect(job)
+        else:
+            return [Settlement(job.batch, Answer.same(1, Status.REJECTED, problem), job.attempts, job.claim)]
+        return self._release(job)
 
     def _resume_trials(self) -> list[Settlement]:
         """Carry on with the parts whose trial has a verdict, and send a contact alone where one is wanted."""
@@ -315,15 +245,16 @@ class Engine:
         job.problem = _problem(judgement)
         if self.stopped is None and self._behaviour.repeat is not Repeat.DOUBLES:
             if self._behaviour.repeat is Repeat.READ_BACK:
-                self._look_up(job, job.problem, judgement.hint, resend_absent=True)
+                search = Search(0)
+                self._searches.append(search)
+                self._look_up(job, job.problem, judgement.hint, search)
                 return []
-            if self._may_repeat(job, judgement):
+            if self._may_repeat(job, timed_out=judgement.timed_out):
                 self._queue.append(job)
                 return []
         return [self._unknown(job)]
 
-    def _may_repeat(self, job: Job, judgement: Judgement | None) -> bool:
-        timed_out = judgement is not None and judgement.timed_out
+    def _may_repeat(self, job: Job, *, timed_out: bool) -> bool:
         return job.attempts < MOST_ATTEMPTS and self._budget.draw(timed_out=timed_out)
 
     def _end(self, job: Job, judgement: Judgement) -> list[Settlement]:
@@ -334,43 +265,68 @@ class Engine:
 
     # Look-ups
 
-    def _look_up(self, job: Job, problem: Problem, hint: object, *, resend_absent: bool) -> None:
+    def _look_up(self, job: Job, problem: Problem, hint: object, search: Search | None) -> None:
         size = self._behaviour.look_up_size
         for start in range(0, len(job.batch), size):
             part = job.part(job.batch.part(start, start + size))
-            part.purpose, part.problem, part.hint = Purpose.LOOK_UP, problem, hint
-            part.resend_absent, part.doubtful, part.refusals = resend_absent, True, 0
+            part.purpose, part.problem, part.hint, part.search = Purpose.LOOK_UP, problem, hint, search
+            part.doubtful, part.refusals = True, 0
             self._queue.append(part)
+            if search is not None:
+                search.open += 1
 
-    def _looked_up(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> list[Settlement]:
+    def _looked_up(
+        self, job: Job, judgement: Judgement, asked_wait: float | None, now: float
+    ) -> list[Settlement]:
         match judgement.meaning:
             case Meaning.ANSWERED if judgement.answer is not None:
-                return self._found(job, judgement.answer)
+                settlements = self._found(job, judgement.answer)
             case Meaning.UNAUTHORIZED if judgement.renewable and not job.renewed:
                 job.renewed = True
                 self._queue.append(job)
                 return []
             case Meaning.THROTTLED | Meaning.NOT_HANDED_OVER | Meaning.AMBIGUOUS:
                 self._slow_down(job, judgement, asked_wait, now)
-                if judgement.meaning is Meaning.AMBIGUOUS and job.refusals >= _MOST_LOOK_UPS:
-                    return [self._unknown(job)]
-                self._queue.append(job)
-                return []
+                if judgement.meaning is not Meaning.AMBIGUOUS or job.refusals < _MOST_LOOK_UPS:
+                    self._queue.append(job)
+                    return []
+                settlements = [self._unknown(job)]
             case _:
-                return [self._unknown(job)]
+                settlements = [self._unknown(job)]
+        return settlements + self._conclude(job.search)
 
     def _found(self, job: Job, answer: Answer) -> list[Settlement]:
+        """Settle what the look-up found; what is not there waits to be sent again with the rest of its batch."""
         absent = [at for at, status in enumerate(answer.statuses) if status is Status.NOT_SENT]
-        if not absent or not job.resend_absent or self.stopped is not None or not self._may_repeat(job, None):
+        if job.search is None or not absent:
             return [Settlement(job.batch, answer, job.attempts)]
+        problem = answer.problems[absent[0]]
         again = job.part(job.batch.pick(absent))
-        again.purpose, again.doubtful = Purpose.SEND, False
-        self._queue.append(again)
-        released = Settlement(again.batch, Answer.same(len(absent), Status.NOT_SENT), job.attempts, final=False)
+        again.purpose, again.doubtful, again.search, again.problem = Purpose.SEND, False, None, problem
+        job.search.absent.append(again)
         there = [at for at, status in enumerate(answer.statuses) if status is not Status.NOT_SENT]
-        if not there:
-            return [released]
-        return [released, Settlement(job.batch.pick(there), answer.pick(there), job.attempts)]
+        settlements = self._release(again)
+        if there:
+            settlements.append(Settlement(job.batch.pick(there), answer.pick(there), job.attempts))
+        return settlements
+
+    def _conclude(self, search: Search | None) -> list[Settlement]:
+        """When a search is over, send what it did not find once more, in one piece."""
+        if search is None or search not in self._searches:
+            return []
+        search.open -= 1
+        if search.open:
+            return []
+        self._searches.remove(search)
+        if not search.absent:
+            return []
+        again = search.absent[0]
+        again.batch = Batch.joined([job.batch for job in search.absent])
+        if self._may_repeat(again, timed_out=False):
+            self._queue.append(again)
+            return []
+        problem = again.problem or Problem(Kind.UNANSWERED, "not found")
+        return [self._let_go(again, problem)]
 
     # Time, trouble and letting go
 

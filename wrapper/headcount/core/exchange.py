@@ -10,12 +10,17 @@ from headcount.errors import FatalError
 from headcount.outcome import Kind
 
 
+def _without_query(url: str) -> str:
+    # A look-up's query holds the number it asks for.
+    return repr(url.partition("?")[0])
+
+
 @attrs.frozen
 class Request:
     """A request without its credentials; the transport adds those."""
 
     method: str
-    url: str
+    url: str = attrs.field(repr=_without_query)
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
 

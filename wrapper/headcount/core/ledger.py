@@ -49,9 +49,8 @@ class Ledger:
     def oldest_open(self) -> int:
         """The index of the first row without an outcome; the next one to be opened when there is none."""
         for page in self._pages:
-            for offset in range(page.told, len(page.statuses)):
-                if page.statuses[offset] is None:
-                    return page.start + offset
+            if None in page.statuses:
+                return page.start + page.statuses.index(None)
         return self.opened
 
     def open(self, count: int) -> None:
@@ -89,6 +88,12 @@ class Ledger:
         if not self._ordered:
             self._tell_unordered(rows)
 
+    def restore(self, outcome: Outcome) -> None:
+        """Settle one row with what an earlier run recorded of it."""
+        problems = {} if outcome.problem is None else {0: outcome.problem}
+        answer = Answer([outcome.status], problems, [outcome.vendor_id])
+        self.settle([outcome.index], answer, outcome.attempts)
+
     def take(self) -> Iterator[Outcome]:
         """The outcomes that can be told now, each once."""
         if not self._ordered:
@@ -123,15 +128,6 @@ class Ledger:
         """Assert the identity: every opened row has exactly one outcome."""
         if self.settled != self.opened:
             raise AssertionError(f"{self.opened} inputs, but {self.settled} outcomes")
-
-    def open_rows(self) -> list[int]:
-        """The indexes of the rows without an outcome."""
-        return [
-            page.start + offset
-            for page in self._pages
-            for offset, status in enumerate(page.statuses)
-            if status is None
-        ]
 
     def _page_of(self, row: int) -> _Page:
         for page in self._pages:

@@ -12,8 +12,8 @@ import msgspec
 from headcount.auth import Secret
 from headcount.core.answers import Judgement
 from headcount.core.batches import Batch, Envelope, Limits
-from headcount.core.engine import Behaviour
 from headcount.core.exchange import Reply, Request
+from headcount.core.jobs import Behaviour
 from headcount.errors import UsageError
 from headcount.records.check import ContactCheck, text_values
 from headcount.records.fields import Layout

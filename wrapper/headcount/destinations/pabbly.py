@@ -16,8 +16,8 @@ import msgspec
 from headcount.auth import BearerKey
 from headcount.core.answers import Judgement, Meaning, judge_status, unreadable
 from headcount.core.batches import Answer, Batch, Envelope, Limits
-from headcount.core.engine import Behaviour
 from headcount.core.exchange import Reply, Request
+from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
 from headcount.destinations.base import Endpoint, decoded, guarded, masked, relocated, secret_from_environment
 from headcount.errors import UsageError

@@ -18,8 +18,8 @@ from headcount_api import specs
 from headcount.auth import ClientCredentials
 from headcount.core.answers import Judgement, Meaning, judge_status, unreadable
 from headcount.core.batches import Answer, Batch, Envelope, Limits
-from headcount.core.engine import Behaviour
 from headcount.core.exchange import Reply, Request
+from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
 from headcount.destinations.base import (
     Endpoint,

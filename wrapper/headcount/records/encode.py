@@ -92,7 +92,7 @@ class Encoder:
                     try:
                         payload, key, own = encode(record), layout.key(record), layout.identities(record)
                     except UnicodeEncodeError:
-                        problem = Problem(Kind.INVALID_VALUE, "the text holds half a character, which JSON cannot carry")
+                        problem = Problem(Kind.INVALID_VALUE, "the text holds half a character; JSON has none")
                 if problem is not None:
                     problems[at] = problem
             payloads.append(payload)

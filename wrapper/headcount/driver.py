@@ -1,0 +1,367 @@
+"""The one loop of a run: it owns core and journal; workers only send bytes and post what came back.
+
+    input -> Prepared -> admitted batches -> calls -> replies -> settled in the journal -> told
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import attrs
+
+from headcount.core.answers import Judgement, judge_failure
+from headcount.core.batches import Answer, Batcher, Limits
+from headcount.core.engine import Engine
+from headcount.core.exchange import Failure, Reply, Request
+from headcount.core.jobs import Job, Purpose, Settlement, Stop
+from headcount.core.ledger import Ledger
+from headcount.core.pace import wait_asked
+from headcount.core.prepared import Prepared
+from headcount.core.repeats import KeyTable
+from headcount.destinations.base import Destination
+from headcount.errors import InputChanged, JournalError
+from headcount.journal import Journal
+from headcount.outcome import Kind, Outcome, Problem, Status
+from headcount.transport import Transport
+
+_AHEAD = 4
+"""Batches, as multiples of the concurrency, that may be admitted ahead of the oldest unsettled one."""
+_PERCENT_FROM = 1000
+"""Settled rows from which on an error limit in percent is judged."""
+
+
+@attrs.frozen
+class ErrorLimit:
+    """How many contacts may end `rejected` or `unknown` before the run stops: a number, or percent of the settled."""
+
+    count: float
+    percent: bool = False
+
+    def exceeded(self, bad: int, settled: int) -> bool:
+        if not self.percent:
+            return bad > self.count
+        return settled >= _PERCENT_FROM and bad * 100 > self.count * settled
+
+
+@attrs.frozen
+class Arrival:
+    """What came back for a job, or the word to stop."""
+
+    job: Job | None
+    answer: Reply | Failure | None = None
+
+
+class Workers(Protocol):
+    """Where calls go and replies come from. A simulation replaces this and the clock, nothing else."""
+
+    def start(self, job: Job, request: Request, timeout: float) -> None:
+        """Begin a call."""
+
+    def wait(self, seconds: float) -> list[Arrival]:
+        """What has arrived, waiting for the first up to `seconds` (infinity: until something comes)."""
+
+    def wake(self) -> None:
+        """Make `wait` return: something else has changed. Safe to call from a signal handler."""
+
+    def close(self) -> None:
+        """End the workers; calls in flight are lost."""
+
+
+class ThreadWorkers:
+    """A thread for each call in flight, each with a connection of its own, started as they are needed."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._calls: queue.SimpleQueue[tuple[Job, Request, float] | None] = queue.SimpleQueue()
+        self._arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._busy = 0
+
+    def start(self, job: Job, request: Request, timeout: float) -> None:
+        self._busy += 1
+        if self._busy > len(self._threads):
+            thread = threading.Thread(target=self._work, name=f"headcount-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._calls.put((job, request, timeout))
+
+    def wait(self, seconds: float) -> list[Arrival]:
+        arrivals = []
+        try:
+            if seconds > 0:
+                arrivals.append(self._arrivals.get(timeout=min(seconds, 3600.0)))
+            while True:
+                arrivals.append(self._arrivals.get_nowait())
+        except queue.Empty:
+            pass
+        self._busy -= sum(arrival.job is not None for arrival in arrivals)
+        return arrivals
+
+    def wake(self) -> None:
+        self._arrivals.put(Arrival(None))
+
+    def close(self) -> None:
+        self._transport.close()
+        for _ in self._threads:
+            self._calls.put(None)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            job, request, timeout = call
+            self._arrivals.put(Arrival(job, self._transport.send(request, timeout)))
+
+
+class Driver:
+    """Runs a load. Made for one run; `turns` is its loop, `ledger` its books.
+
+    When it has stopped before the end of its input, the caller may enter the rest with `not_read`.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        engine: Engine,
+        journal: Journal,
+        ledger: Ledger,
+        workers: Workers,
+        *,
+        concurrency: int,
+        limits: Limits,
+        attempt_timeout: float,
+        repeats: bool,
+        max_errors: ErrorLimit | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._destination = destination
+        self._engine = engine
+        self._journal = journal
+        self._workers = workers
+        self._batcher = Batcher(destination.envelope, limits)
+        self._window = _AHEAD * concurrency * limits.max_contacts
+        self._waiting_most = concurrency + 1
+        self._attempt_timeout = attempt_timeout
+        self._keys = None if repeats is False else KeyTable()
+        self._max_errors = max_errors
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._digest = b""
+        self._exhausted = False
+        self._failure: Exception | None = None
+        self.ledger = ledger
+
+    @property
+    def stopped(self) -> Stop | None:
+        """Why the run ended before its input did, if it did."""
+        return self._engine.stopped
+
+    def stop(self, stop: Stop) -> None:
+        """Start no more calls; those in flight are waited for. Safe to call from a signal handler."""
+        self._engine.stop(stop)
+        self._workers.wake()
+
+    def turns(self, chunks: Iterator[Prepared]) -> Iterator[None]:
+        """Work until everything read is settled. After each turn the ledger may have outcomes to tell.
+
+        Raises JournalError at once; InputChanged, and what reading the chunks raises, once the calls in flight
+        have been waited for.
+        """
+        finished = False
+        while not finished:
+            if self._may_read():
+                self._read(chunks)
+            started = self._start(self._clock())
+            if self.stopped is not None:
+                self._settle(self._engine.abandon() + self._unsent())
+            finished = self._finished
+            self._journal.commit()
+            for job, request in started:
+                self._workers.start(job, request, self._attempt_timeout)
+            yield
+            if not finished:
+                self._receive(self._workers.wait(self._patience(bool(started))))
+        if self._failure is not None:
+            raise self._failure
+
+    def abort(self) -> None:
+        """Give up the calls in flight too: their contacts become `unknown`."""
+        self._workers.close()
+
+    def close(self) -> None:
+        """Let the workers go."""
+        self._workers.close()
+
+    def not_read(self, count: int) -> None:
+        """Enter inputs that came after the run had stopped: not sent."""
+        stop = self.stopped or Stop(Kind.STOPPED, "the run ended before this row")
+        start = self.ledger.opened
+        self.ledger.open(count)
+        problem = Problem(stop.kind, stop.why, retryable=True)
+        self.ledger.settle(range(start, start + count), Answer.same(count, Status.NOT_SENT, problem), 0)
+
+    @property
+    def _finished(self) -> bool:
+        done_reading = self._exhausted or self.stopped is not None
+        return done_reading and not self._engine.in_flight and not self._engine.waiting and not len(self._batcher)
+
+    def _patience(self, started: bool) -> float:
+        """Seconds to wait for an arrival before the next turn."""
+        if started or self._may_read():
+            return 0.0
+        now = self._clock()
+        return max(0.0, self._engine.wake_at(now) - now)
+
+    # Reading
+
+    def _may_read(self) -> bool:
+        return (
+            not self._exhausted
+            and self.stopped is None
+            and self._engine.waiting < self._waiting_most
+            and self.ledger.opened - self.ledger.oldest_open < self._window
+        )
+
+    def _read(self, chunks: Iterator[Prepared]) -> None:
+        """Take the next chunk of input. What goes wrong here ends the run, after the calls in flight."""
+        try:
+            chunk = next(chunks, None)
+            if chunk is None:
+                self._end_of_input()
+            else:
+                self._check_unchanged(chunk)
+                self._admit(chunk)
+        except JournalError:
+            raise
+        except Exception as error:  # noqa: BLE001 it is raised again when the run has ended in good order
+            self._failure = error
+            self._exhausted = True
+            self._engine.stop(Stop(Kind.STOPPED, "the input could not be read to its end"))
+
+    def _end_of_input(self) -> None:
+        self._exhausted = True
+        if self.ledger.opened < self._journal.rows_read:
+            raise InputChanged(
+                f"the input ends after {self.ledger.opened} rows, but the run has read {self._journal.rows_read}"
+            )
+        batch = self._batcher.flush()
+        if batch is not None:
+            self._engine.admit(batch)
+
+    def _admit(self, chunk: Prepared) -> None:
+        self.ledger.open(len(chunk))
+        settled: dict[int, tuple[Status, Problem]] = {}
+        recorded: list[Outcome] = []
+        for position, payload in enumerate(chunk.payloads):
+            row = chunk.start + position
+            problem = chunk.problems.get(position)
+            if problem is None and not self._batcher.fits_alone(payload):
+                problem = Problem(Kind.TOO_LARGE, "the contact alone is larger than a request may be")
+            owner = None if problem is not None else self._owner(chunk.identities[position], row)
+            earlier = self._journal.recorded(row)
+            if earlier is not None and earlier.status is not Status.NOT_SENT:
+                recorded.append(earlier)
+            elif problem is not None:
+                settled[row] = Status.REJECTED, problem
+            elif owner is not None:
+                detail = f"the same contact as row {owner + 1}"
+                settled[row] = Status.SKIPPED, Problem(Kind.REPEATED, detail, of_row=owner + 1)
+            else:
+                full = self._batcher.add(row, chunk.keys[position], payload)
+                if full is not None:
+                    self._engine.admit(full)
+        if settled:
+            rows = list(settled)
+            statuses = [status for status, _ in settled.values()]
+            answer = Answer(statuses, {at: problem for at, (_, problem) in enumerate(settled.values())})
+            self._journal.record(None, rows, answer, 0)
+            self.ledger.settle(rows, answer, 0)
+        for outcome in recorded:
+            self.ledger.restore(outcome)
+        self._watch_errors()
+
+    def _owner(self, identities: Sequence[str], row: int) -> int | None:
+        """The row that owns one of these, or None, and then this row owns them all."""
+        keys = self._keys
+        if keys is None:
+            return None
+        if len(identities) == 1:
+            return keys.claim(identities[0], row)
+        for identity in identities:
+            owner = keys.owner(identity)
+            if owner is not None:
+                return owner
+        for identity in identities:
+            keys.claim(identity, row)
+        return None
+
+    def _check_unchanged(self, chunk: Prepared) -> None:
+        """Hold the input to what an earlier run of the journal read, before anything of it is sent."""
+        rows_read = chunk.start + len(chunk)
+        self._digest = chunk.digest(self._digest)
+        known = self._journal.checkpoint_at(rows_read)
+        if known is None and chunk.start < self._journal.rows_read:
+            raise InputChanged(f"the input has other rows than the run has read, from row {chunk.start + 1} on")
+        if known is not None and known != self._digest:
+            raise InputChanged(
+                f"the input is not the one that the run began with: rows {chunk.start + 1} to {rows_read} differ"
+            )
+        if known is None:
+            self._journal.checkpoint(rows_read, self._digest)
+
+    # Calling
+
+    def _start(self, now: float) -> list[tuple[Job, Request]]:
+        started = []
+        while (job := self._engine.next_job(now)) is not None:
+            if job.purpose is Purpose.LOOK_UP:
+                request = self._destination.look_up(job.batch)
+            else:
+                job.claim = self._journal.claim(job.batch.rows)
+                request = self._destination.request(job.batch)
+            started.append((job, request))
+        return started
+
+    def _receive(self, arrivals: list[Arrival]) -> None:
+        for arrival in arrivals:
+            if arrival.job is None or arrival.answer is None:
+                continue
+            judgement = self._judge(arrival.job, arrival.answer)
+            throttled = isinstance(arrival.answer, Failure) or arrival.answer.status == 429
+            wait = wait_asked(arrival.answer.headers, throttled=throttled, wall_now=self._wall_clock())
+            self._settle(self._engine.replied(arrival.job, judgement, wait, self._clock()))
+        self._watch_errors()
+
+    def _judge(self, job: Job, answer: Reply | Failure) -> Judgement:
+        if isinstance(answer, Failure):
+            return judge_failure(answer)
+        if job.purpose is Purpose.LOOK_UP:
+            return self._destination.read_look_up(job.batch, answer, job.hint)
+        return self._destination.read(job.batch, answer)
+
+    # Settling
+
+    def _settle(self, settlements: list[Settlement]) -> None:
+        for settlement in settlements:
+            rows = settlement.batch.rows
+            self._journal.record(settlement.claim, rows, settlement.answer, settlement.attempts)
+            if settlement.final:
+                self.ledger.settle(rows, settlement.answer, settlement.attempts)
+
+    def _unsent(self) -> list[Settlement]:
+        """What was read and never became a batch, once the run has stopped."""
+        batch = self._batcher.flush()
+        stop = self.stopped
+        if batch is None or stop is None:
+            return []
+        problem = Problem(stop.kind, stop.why, retryable=True)
+        return [Settlement(batch, Answer.same(len(batch), Status.NOT_SENT, problem), 0)]
+
+    def _watch_errors(self) -> None:
+        limit, counts = self._max_errors, self.ledger.counts
+        bad = counts[Status.REJECTED] + counts[Status.UNKNOWN]
+        if limit is not None and limit.exceeded(bad, self.ledger.settled):
+            self._engine.stop(Stop(Kind.ERROR_LIMIT, f"{bad} contacts rejected or unknown"))

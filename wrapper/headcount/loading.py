@@ -1,0 +1,398 @@
+"""The front door: contacts in, one outcome for each out."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import attrs
+import msgspec
+
+from headcount.contact import Contact
+from headcount.core.batches import Limits
+from headcount.core.engine import Engine
+from headcount.core.jobs import Stop
+from headcount.core.ledger import Ledger
+from headcount.core.pace import Pace
+from headcount.core.prepared import Prepared
+from headcount.destinations.base import Destination
+from headcount.driver import Driver, ErrorLimit, ThreadWorkers, Workers
+from headcount.errors import UsageError
+from headcount.journal import Journal
+from headcount.journal.memory import MemoryJournal
+from headcount.journal.sqlite import SqliteJournal
+from headcount.outcome import Kind, Outcome, Problem, Report, Status
+from headcount.records.encode import Encoder, contact_rows
+from headcount.records.mapping import ColumnMap
+from headcount.records.rows import Rows
+from headcount.run_folder import InputCopy, RunFolder, has_run
+from headcount.transport import HttpTransport
+
+CHUNK = 1000
+"""Contacts that are read and made ready together. A run's checkpoints lie on its multiples."""
+
+Progress = Callable[[Report], None]
+
+
+class Input(Protocol):
+    """What a load reads, once, from the beginning."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the caller should be told: columns that reach nothing."""
+
+    def chunks(self) -> Iterator[Prepared]:
+        """The contacts, made ready."""
+
+    def rest(self) -> Iterator[int]:
+        """The sizes of the chunks that are left, read but not made ready."""
+
+
+@attrs.define
+class RowsInput:
+    """Input by columns: the chunks of a source, and the copy of what cannot be read twice."""
+
+    rows: Iterator[Rows]
+    encoder: Encoder
+    copy: InputCopy | None = None
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        return self.encoder.warnings
+
+    def chunks(self) -> Iterator[Prepared]:
+        for rows in self._copied():
+            yield self.encoder.rows(rows)
+
+    def rest(self) -> Iterator[int]:
+        return (len(rows) for rows in self._copied())
+
+    def _copied(self) -> Iterator[Rows]:
+        for rows in self.rows:
+            if self.copy is not None:
+                self.copy.write(rows.records(), rows.index)
+            yield rows
+
+
+@attrs.define
+class ObjectsInput:
+    """Input by objects: each a `Contact`, a wire record or a mapping of vendor field to value."""
+
+    objects: Iterator[object]
+    encoder: Encoder
+    copy: InputCopy | None = None
+    _read: int = 0
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        return self.encoder.warnings
+
+    def chunks(self) -> Iterator[Prepared]:
+        for start, objects in self._copied():
+            if isinstance(objects[0], Contact):
+                yield self.encoder.rows(contact_rows(start, objects))
+            else:
+                yield self.encoder.records(start, objects)
+
+    def rest(self) -> Iterator[int]:
+        return (len(objects) for _, objects in self._copied())
+
+    def _copied(self) -> Iterator[tuple[int, list[Any]]]:
+        while objects := list(islice(self.objects, CHUNK)):
+            for contacts, group in groupby(objects, lambda item: isinstance(item, Contact)):
+                start = self._read
+                chunk: list[Any] = list(group)
+                self._read += len(chunk)
+                if self.copy is not None:
+                    records: Iterable[object] = map(_as_written, chunk)
+                    if contacts:
+                        records = contact_rows(start, chunk).records()
+                    self.copy.write(records, start)
+                yield start, chunk
+
+
+class Load:
+    """A load under way: an iterator of outcomes. Nothing happens between two steps of it.
+
+    Close it, or use it as a context manager, to end it early: what is in flight is settled, and only the
+    rows that were read count.
+    """
+
+    def __init__(
+        self, driver: Driver, engine: Engine, source: Input, journal: Journal, on_progress: Progress | None
+    ) -> None:
+        self._driver = driver
+        self._engine = engine
+        self._source = source
+        self._journal = journal
+        self._on_progress = on_progress
+        self._turns = driver.turns(source.chunks())
+        self._ready: Iterator[Outcome] = iter(())
+        self._rest: Iterator[int] | None = None
+        self._ended = False
+        self._closing = False
+        earlier = journal.noted("calls") if isinstance(journal, SqliteJournal) else None
+        self._earlier: Sequence[int] = earlier if isinstance(earlier, list) else (0, 0)
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the caller should be told of the input: columns that reach nothing."""
+        return self._source.warnings
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Outcome:
+        while True:
+            for outcome in self._ready:
+                return outcome
+            if self._ended:
+                raise StopIteration
+            self._turn()
+            self._ready = self._driver.ledger.take()
+
+    def report(self) -> Report:
+        """Run to the end without making outcomes of what is left, and answer the counts.
+
+        Raises what ends the run: bad credentials, a wrong endpoint, a broken journal.
+        """
+        while not self._ended:
+            self._turn()
+            self._driver.ledger.discard()
+        return self.so_far()
+
+    def so_far(self) -> Report:
+        """The counts at this moment; they add up to what has been settled."""
+        ledger, stop = self._driver.ledger, self._driver.stopped
+        return Report(
+            counts={status: ledger.counts[status] for status in Status},
+            problems=ledger.groups(),
+            requests=self._engine.requests + self._earlier[0],
+            retries=self._engine.retries + self._earlier[1],
+            stop=None if stop is None else Problem(stop.kind, stop.why),
+        )
+
+    def stop(self) -> None:
+        """Start no more calls and read no more; what is in flight is waited for. Safe in a signal handler."""
+        self._closing = True
+        self._driver.stop(Stop(Kind.STOPPED, "the run was stopped"))
+
+    def abort(self) -> None:
+        """Give up what is in flight too: it becomes `unknown`."""
+        self.stop()
+        self._driver.abort()
+
+    def close(self) -> None:
+        """End the load in good order. Does nothing when it has ended."""
+        if not self._ended:
+            self.stop()
+            self.report()
+
+    def drain(self) -> Report:
+        """After a fatal error: enter what was never read as `not_sent`, and answer the counts."""
+        for count in self._source.rest():
+            self._driver.not_read(count)
+            self._driver.ledger.discard()
+        return self.so_far()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_ended", True):
+            self.close()
+
+    def _turn(self) -> None:
+        try:
+            if self._rest is None:
+                if next(self._turns, _END) is _END:
+                    self._end_of_calls()
+            elif (count := next(self._rest, None)) is None:
+                self._end()
+            else:
+                self._driver.not_read(count)
+        except BaseException:
+            self._release()
+            raise
+        if self._on_progress is not None:
+            self._on_progress(self.so_far())
+
+    def _end_of_calls(self) -> None:
+        """No call is left. What the input still holds is counted, unless the caller ended the load."""
+        stop = self._driver.stopped
+        if stop is None or self._closing or stop.error is not None:
+            self._end()
+        else:
+            self._rest = self._source.rest()
+
+    def _end(self) -> None:
+        self._driver.ledger.check()
+        if isinstance(self._journal, SqliteJournal):
+            report = self.so_far()
+            self._journal.note("calls", [report.requests, report.retries])
+            self._journal.commit()
+        self._release()
+        stop = self._driver.stopped
+        if stop is not None and stop.error is not None:
+            raise stop.error
+
+    def _release(self) -> None:
+        self._ended = True
+        self._driver.close()
+        self._journal.close()
+
+
+_END = object()
+
+
+def load(
+    contacts: Iterable[object],
+    *,
+    to: Destination,
+    run_dir: str | Path | None = None,
+    mode: str = "create",
+    concurrency: int | None = None,
+    requests_per_second: float | None = None,
+    max_batch: int | None = None,
+    max_errors: int | str | None = None,
+    deadline: float | None = None,
+    attempt_timeout: float = 60.0,
+    repeats: bool = True,
+    ordered: bool = True,
+    on_progress: Progress | None = None,
+) -> Load:
+    """Create contacts in bulk; one outcome for each, in input order, whatever happens.
+
+    `contacts` is read lazily and may hold `Contact`, a wire record of the vendor, or a mapping of vendor field to
+    value. `to` is the destination. With a `run_dir` every step is durable there, and a `run_dir` that holds a run
+    is resumed: settled rows come from its journal without a call. `concurrency` is calls in flight at most,
+    `requests_per_second` caps the calls that start, `max_batch` the contacts in one; None takes what the vendor
+    documents. `max_errors` is how many contacts may end `rejected` or `unknown`, or a text such as "5%" (judged
+    from 1,000 settled rows on). `deadline` is seconds for the whole load, `attempt_timeout` for one call.
+    `repeats=False` turns the look-out for repeated keys off. `ordered=False` tells outcomes as they settle.
+    `on_progress` is called with the counts so far, often.
+
+    Raises UsageError at once for arguments that cannot work, RunLocked when another process has the run. What a
+    load meets later is raised by the iterator: CredentialsError, EndpointError, BatchRefusedError, InputChanged,
+    JournalError. A contact's own failure never raises.
+    """
+    settings = Settings(
+        mode, concurrency, requests_per_second, max_batch, max_errors, deadline, attempt_timeout, repeats, ordered
+    )
+    encoder = Encoder(to.layout, to.check, ColumnMap(to.layout))
+    folder = None
+    if run_dir is not None:
+        path = Path(run_dir)
+        folder = RunFolder.open(path) if has_run(path) else RunFolder.create(path, to.name, {"destination": to.name})
+    objects = iter(contacts)
+    return start(to, settings, lambda copy: ObjectsInput(objects, encoder, copy), folder, on_progress, copied=True)
+
+
+@attrs.frozen
+class Settings:
+    """How a load goes about it: the arguments of `load`, checked. Raises UsageError."""
+
+    mode: str = "create"
+    concurrency: int | None = None
+    requests_per_second: float | None = None
+    max_batch: int | None = None
+    max_errors: int | str | None = None
+    deadline: float | None = None
+    attempt_timeout: float = 60.0
+    repeats: bool = True
+    ordered: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("concurrency", "requests_per_second", "max_batch", "attempt_timeout"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, (int, float)) and 0 < value < float("inf")):
+                raise UsageError(f"{name} is a number above 0, not {value!r}")
+        if self.deadline is not None and not 0 <= self.deadline < float("inf"):
+            raise UsageError(f"deadline is a number of seconds, not {self.deadline!r}")
+        self.error_limit()
+
+    def error_limit(self) -> ErrorLimit | None:
+        """The error limit: None when there is none."""
+        if self.max_errors is None:
+            return None
+        text = str(self.max_errors)
+        percent = text.endswith("%")
+        try:
+            count = float(text.removesuffix("%")) if percent else int(text)
+        except ValueError:
+            count = -1
+        if not 0 <= count < float("inf"):
+            raise UsageError(f"max_errors is a whole number or a percentage such as 5%, not {text!r}")
+        return ErrorLimit(count, percent)
+
+    def limits(self, vendor: Limits) -> Limits:
+        """The vendor's limits, with `max_batch` if it is smaller."""
+        if self.max_batch is None:
+            return vendor
+        if self.max_batch > vendor.max_contacts:
+            raise UsageError(f"max_batch is at most {vendor.max_contacts} here, not {self.max_batch}")
+        return attrs.evolve(vendor, max_contacts=int(self.max_batch))
+
+
+def start(
+    to: Destination,
+    settings: Settings,
+    open_input: Callable[[InputCopy | None], Input],
+    folder: RunFolder | None,
+    on_progress: Progress | None = None,
+    *,
+    copied: bool = False,
+    workers: Workers | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    jitter: random.Random | None = None,
+) -> Load:
+    """A load of any input. `copied` says that the input cannot be read twice, so that the run keeps a copy.
+
+    `workers`, `clock` and `jitter` are for simulations. Raises UsageError and RunLocked.
+    """
+    behaviour = to.behaviour(settings.mode)
+    limits = settings.limits(to.limits)
+    concurrency = int(settings.concurrency or to.concurrency)
+    pace = Pace(concurrency, settings.requests_per_second or to.requests_per_second)
+    engine = Engine(
+        behaviour,
+        pace,
+        deadline=float("inf") if settings.deadline is None else clock() + settings.deadline,
+        jitter=jitter or random.Random(),
+    )
+    journal: Journal = MemoryJournal()
+    copy = None
+    if folder is not None:
+        journal = folder.open_journal()
+        if copied:
+            copy = folder.copy_input(journal.rows_read)
+    driver = Driver(
+        to,
+        engine,
+        journal,
+        Ledger(ordered=settings.ordered),
+        workers or ThreadWorkers(HttpTransport(to.auth)),
+        concurrency=concurrency,
+        limits=limits,
+        attempt_timeout=settings.attempt_timeout,
+        repeats=settings.repeats,
+        max_errors=settings.error_limit(),
+        clock=clock,
+    )
+    return Load(driver, engine, open_input(copy), journal, on_progress)
+
+
+def _as_written(item: object) -> object:
+    """A vendor's record as the copy of the input keeps it; what is no record keeps its place as a list."""
+    try:
+        record = msgspec.to_builtins(item, str_keys=True)
+    except (TypeError, ValueError, RecursionError):
+        return []
+    return record if isinstance(record, dict) else []
