@@ -76,8 +76,8 @@ def test_the_batch_service_keeps_to_its_spec(case: AnyCase, mock: MockServer) ->
 @sinch_conversation.parametrize()
 @EXAMPLES
 def test_the_conversation_service_keeps_to_its_spec(case: AnyCase, mock: MockServer) -> None:
-    # `channel` and `identity` go together and `external_id` alone, and a page token is one that was given out: no schema
-    # of one parameter can say so. A look-up that breaks this may be refused; every other check stands for it.
+    # `channel` and `identity` go together and `external_id` alone, and a page token is one that was given out: no
+    # schema of one parameter can say so. A look-up that breaks this may be refused; every other check stands for it.
     given = set(case.query or {}) & {"channel", "identity", "external_id", "page_token"}
     allowed = given in (set(), {"external_id"}, {"channel", "identity"})
     case.call_and_validate(

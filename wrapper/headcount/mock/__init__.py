@@ -4,7 +4,8 @@
         ...                                  # talk to mock.url with credentials_environment("emarsys")
         mock.stores["emarsys"].writes        # what was really stored, and by which request
 
-The switches of a vendor are in its module, `headcount.mock.emarsys.EmarsysSwitches` and so on. Needs the extra `mock`. Not a model of the vendors' timing or of anything that the specs leave out.
+The switches of a vendor are in its module, `headcount.mock.emarsys.EmarsysSwitches` and so on. Needs the extra `mock`.
+Not a model of the vendors' timing or of anything that the specs leave out.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ try:
     from headcount.mock.server import MockServer, credentials_environment, describe, run, serve
     from headcount.mock.store import Store, Write
 except ModuleNotFoundError as missing:
-    if missing.name not in ("starlette", "uvicorn"):
+    package = (missing.name or "").partition(".")[0]
+    if package not in ("starlette", "uvicorn"):
         raise
-    raise UsageError(f"headcount.mock needs {missing.name}: pip install 'headcount[mock]'") from None
+    raise UsageError(f"headcount.mock needs {package}: pip install 'headcount[mock]'") from None
 
 __all__ = [
     "Fault",

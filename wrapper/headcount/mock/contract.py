@@ -158,9 +158,7 @@ def _operations(document: Node) -> Iterator[Operation]:
                 },
                 body_required=body.get("required", False),
                 security=tuple(
-                    tuple(
-                        _resolve(document, document["components"]["securitySchemes"][name]) for name in names
-                    )
+                    tuple(_resolve(document, document["components"]["securitySchemes"][name]) for name in names)
                     for names in node.get("security", document.get("security", ()))
                 ),
                 statuses=frozenset(map(str, node["responses"])),

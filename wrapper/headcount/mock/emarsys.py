@@ -177,9 +177,7 @@ class Emarsys(Vendor[EmarsysSwitches]):
         if isinstance(contact[key_id], list):
             return {"2007": "Scalar expected"}
         if self.switches.fields is not None or call.violation:
-            unknown = next(
-                (name for name in contact if name != "source_id" and not self._has_field(name)), None
-            )
+            unknown = next((name for name in contact if name != "source_id" and not self._has_field(name)), None)
             if unknown is not None:
                 return {"2007": f"Invalid field id: {unknown}"}
         if call.violation and not self.is_contact(contact):
@@ -275,7 +273,5 @@ def _no_key_id(key_id: str) -> dict[str, Any]:
     return {"ids": [], "errors": {"<NO_KEY_ID>": {"2004": f"Invalid key field id: {key_id}"}}}
 
 
-def _envelope(
-    code: int, text: str, data: Any, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+def _envelope(code: int, text: str, data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return JSONResponse({"replyCode": code, "replyText": text, "data": data}, status, headers)

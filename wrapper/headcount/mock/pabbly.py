@@ -39,8 +39,8 @@ class PabblySwitches(Switches):
     unknown_names: a tag or an attribute that the settings do not have: `drop` leaves it out, `fail` fails the contact
         (both inferred; the seed says only that it must exist).
     tags, attributes: the names that the settings have (seed: they must exist); None means that every one does.
-    invalid_contact: a contact that breaks the schema: `refuse` refuses the request with 400, `fail` makes it an entry of
-        `failedContacts` (both inferred).
+    invalid_contact: a contact that breaks the schema: `refuse` refuses the request with 400, `fail` makes it an
+        entry of `failedContacts` (both inferred).
     echo_mobile: how `createdContacts` write a mobile: as sent, as digits, or with a plus sign (seed: no literal echo).
     mobile_search: whether `?mobile=` finds the whole number or a part (vendor-docs leaves it open; both inferred).
     existing: mobiles of contacts that are there from the start.
@@ -130,11 +130,7 @@ class Pabbly(Vendor[PabblySwitches]):
     def list_contacts(self, call: Call) -> Response:
         """A page of the contacts that the filters name, at most 25."""
         given = call.parameters
-        found = (
-            list(self.store.contacts.values())
-            if not given.get("mobile")
-            else self._by_mobile(given["mobile"])
-        )
+        found = list(self.store.contacts.values()) if not given.get("mobile") else self._by_mobile(given["mobile"])
         if name := given.get("name", "").lower():
             found = [contact for contact in found if name in contact["name"].lower()]
         size = min(given.get("limit", _PAGE), _PAGE)
@@ -160,9 +156,7 @@ class Pabbly(Vendor[PabblySwitches]):
 
     def _names_unknown(self, contact: Mapping[str, Any]) -> bool:
         names = {each["name"] for each in contact.get("attributes", ())}
-        return not (
-            _known(self.switches.tags, contact.get("tags", ())) and _known(self.switches.attributes, names)
-        )
+        return not (_known(self.switches.tags, contact.get("tags", ())) and _known(self.switches.attributes, names))
 
     def _usable(self, contact: Mapping[str, Any]) -> dict[str, Any]:
         """The contact with the tags and attributes that the settings have; attributes without a value are ignored."""
@@ -186,9 +180,7 @@ class Pabbly(Vendor[PabblySwitches]):
 
     def _echo(self, contact: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
         digits = stored["mobile"]
-        mobile = {"sent": contact["mobile"], "digits": digits, "plus": f"+{digits}"}[
-            self.switches.echo_mobile
-        ]
+        mobile = {"sent": contact["mobile"], "digits": digits, "plus": f"+{digits}"}[self.switches.echo_mobile]
         return {**{name: stored[name] for name in _ECHOED}, "mobile": mobile}
 
     def _failed(self, contact: Any, error: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import attrs
@@ -60,7 +60,7 @@ def serve(
             thread.join(0.002)
         yield running
     finally:
-        server.should_exit = server.force_exit = True
+        server.stop()
         thread.join()
         listener.close()
 
@@ -103,7 +103,7 @@ def _vendor_type(name: str) -> type[Vendor[Any]]:
 
 def _prepare(
     names: Sequence[str], port: int, faults: Mapping[str, Any] | None, credentials: Mapping[str, str] | None
-) -> tuple[MockServer, socket.socket, uvicorn.Server]:
+) -> tuple[MockServer, socket.socket, _Server]:
     kinds = [_vendor_type(name) for name in dict.fromkeys(names or vendor_types())]
     for name in faults or ():
         _vendor_type(name)
@@ -126,11 +126,38 @@ def _prepare(
         access_log=False,
         server_header=False,
         timeout_keep_alive=60,
-        timeout_graceful_shutdown=0,
         backlog=512,
     )
     url = f"http://{HOST}:{listener.getsockname()[1]}"
-    return MockServer(url, vendors), listener, uvicorn.Server(config)
+    return MockServer(url, vendors), listener, _Server(config)
+
+
+class _Server(uvicorn.Server):
+    """Ends as soon as it is told to, and its connections with it: a test double has nobody to be polite to."""
+
+    _wake: asyncio.Event
+    _loop: asyncio.AbstractEventLoop
+
+    def stop(self) -> None:
+        """Ends the server from another thread."""
+        self.should_exit = True
+        if self.started:
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._wake, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), 0.1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for listening in self.servers:
+            listening.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 class _Protocol(H11Protocol):

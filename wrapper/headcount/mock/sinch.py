@@ -174,9 +174,7 @@ class Sinch(Vendor[SinchSwitches]):
     def get_contact(self, call: Call) -> Response:
         """The contact with this id."""
         contact_id = call.parameters["contact_id"]
-        if contact_id not in self._projects[call.parameters["project_id"]] or not self._is_visible(
-            contact_id
-        ):
+        if contact_id not in self._projects[call.parameters["project_id"]] or not self._is_visible(contact_id):
             return self.refuse(Refusal.NOT_FOUND, "contact not found", call)
         return JSONResponse(self.store.get(contact_id))
 

@@ -128,12 +128,8 @@ class Vendor(ABC, Generic[S]):
         return {
             "html": lambda fault: Response(HTML.format("Welcome"), 200, media_type="text/html"),
             "bad_gateway": lambda fault: Response(HTML.format("Bad Gateway"), 502, media_type="text/html"),
-            "unavailable": lambda fault: Response(
-                HTML.format("Service Unavailable"), 503, media_type="text/html"
-            ),
-            "redirect": lambda fault: Response(
-                status_code=307, headers={"Location": "http://127.0.0.1:9/elsewhere"}
-            ),
+            "unavailable": lambda fault: Response(HTML.format("Service Unavailable"), 503, media_type="text/html"),
+            "redirect": lambda fault: Response(status_code=307, headers={"Location": "http://127.0.0.1:9/elsewhere"}),
             "unauthorized": lambda fault: self.refuse(Refusal.UNAUTHORIZED, "invalid token"),
             "forbidden": lambda fault: self.refuse(Refusal.FORBIDDEN, "not permitted"),
             "too_large": lambda fault: self.refuse(Refusal.TOO_LARGE, "request too large"),
@@ -239,9 +235,7 @@ class Vendor(ABC, Generic[S]):
     def create_token(self, call: Call) -> Response:
         """The token server's answer to client credentials."""
         token = {"access_token": self.tokens.issue(self._client()[0]), "expires_in": 3600}
-        return JSONResponse(
-            {**token, "scope": "", "token_type": "bearer"}, headers={"Cache-Control": "no-store"}
-        )
+        return JSONResponse({**token, "scope": "", "token_type": "bearer"}, headers={"Cache-Control": "no-store"})
 
     def _client(self) -> tuple[str, str]:
         assert self.client is not None
@@ -263,9 +257,7 @@ class Vendor(ABC, Generic[S]):
         names = self.answers()
         for fault in self.switches.faults:
             if fault.answer is not None and fault.answer not in names:
-                raise UsageError(
-                    f"{self.name}: no answer is called {fault.answer!r}; there are {', '.join(names)}"
-                )
+                raise UsageError(f"{self.name}: no answer is called {fault.answer!r}; there are {', '.join(names)}")
             if fault.operation is not None and fault.operation not in known:
                 raise UsageError(f"{self.name}: no operation is called {fault.operation!r}")
 
