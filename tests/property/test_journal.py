@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,30 +45,32 @@ def answers(draw: st.DrawFn, size: int) -> Answer:
 
 
 class Model:
-    """By row: the outcome, None when in doubt, and the sum of the attempts recorded."""
+    """By row: the outcome (None when in doubt) and the highest number of attempts of each session."""
 
     def __init__(self) -> None:
-        self.rows: dict[int, tuple[Outcome | None, int]] = {}
+        self.outcomes: dict[int, Outcome | None] = {}
+        self.attempts: dict[int, dict[int, int]] = {}
+        self.session = 0
 
     def claim(self, rows: Sequence[int]) -> None:
-        for row in rows:
-            self.rows[row] = (None, self.rows.get(row, (None, 0))[1])
+        self.outcomes |= dict.fromkeys(rows)
 
     def record(self, rows: Sequence[int], answer: Answer, attempts: int) -> None:
         for position, row in enumerate(rows):
-            total = self.rows.get(row, (None, 0))[1] + attempts
             vendor_id = answer.vendor_ids[position] if answer.vendor_ids else None
             problem = answer.problems.get(position)
-            self.rows[row] = (Outcome(row, answer.statuses[position], problem, vendor_id, total), total)
+            self.outcomes[row] = Outcome(row, answer.statuses[position], problem, vendor_id)
+            sessions = self.attempts.setdefault(row, {})
+            sessions[self.session] = max(attempts, sessions.get(self.session, 0))
 
     def words(self) -> dict[int, tuple[object, ...]]:
-        return {row: word(row, *self.rows[row]) for row in sorted(self.rows)}
+        return {row: self.word(row) for row in sorted(self.outcomes)}
 
-
-def word(row: int, outcome: Outcome | None, attempts: int) -> tuple[object, ...]:
-    if outcome is None:
-        return (Status.UNKNOWN, Kind.UNANSWERED, None, attempts + 1)
-    return (outcome.status, outcome.problem, outcome.vendor_id, attempts)
+    def word(self, row: int) -> tuple[object, ...]:
+        outcome, attempts = self.outcomes[row], sum(self.attempts.get(row, {}).values())
+        if outcome is None:
+            return (Status.UNKNOWN, Kind.UNANSWERED, None, attempts + 1)
+        return (outcome.status, outcome.problem, outcome.vendor_id, attempts)
 
 
 def said(outcome: Outcome) -> tuple[object, ...]:
@@ -101,18 +104,20 @@ def test_the_latest_word_is_the_models(data: st.DataObject) -> None:
                 noted.record(rows, answer, attempts)
             elif step == "commit":
                 journal.commit()
-                durable.rows = dict(noted.rows)
+                durable = copy.deepcopy(noted)
             else:
                 journal.close()
-                noted.rows = dict(durable.rows)
+                noted = copy.deepcopy(durable)
+                noted.session += 1
+                durable.session += 1
                 claims = []
                 journal = SqliteJournal.open(path)
                 found = {row: outcome for row in range(ROWS) if (outcome := journal.recorded(row))}
                 assert {row: said(outcome) for row, outcome in found.items()} == durable.words()
             latest = list(journal.latest())
-            assert [outcome.index for outcome in latest] == sorted(durable.rows)
+            assert [outcome.index for outcome in latest] == sorted(durable.outcomes)
             assert {outcome.index: said(outcome) for outcome in latest} == durable.words()
-            assert sum(journal.counts().values()) == len(durable.rows)
+            assert sum(journal.counts().values()) == len(durable.outcomes)
         journal.close()
 
 

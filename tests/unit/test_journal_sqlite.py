@@ -108,17 +108,33 @@ def test_what_was_not_committed_is_lost_by_a_kill(path: Path) -> None:
         assert statuses(journal) == {0: Status.UNKNOWN}
 
 
-def test_a_later_record_takes_the_place_of_an_earlier_one_and_attempts_add_up(path: Path) -> None:
+def test_a_later_record_takes_the_place_of_an_earlier_one(path: Path) -> None:
     with SqliteJournal.create(path, {}) as journal:
         refused = Answer.same(3, Status.NOT_SENT, Problem(Kind.UNAVAILABLE))
-        journal.record(journal.claim([0, 1, 2]), [0, 1, 2], refused, 3)
-        journal.record(journal.claim([1]), [1], created("5"), 1)
+        journal.record(journal.claim([0, 1, 2]), [0, 1, 2], refused, 1)
+        journal.record(journal.claim([1]), [1], created("5"), 2)
         journal.commit()
         assert [(o.status, o.vendor_id, o.attempts) for o in journal.latest()] == [
-            (Status.NOT_SENT, None, 3),
-            (Status.CREATED, "5", 4),
-            (Status.NOT_SENT, None, 3),
+            (Status.NOT_SENT, None, 1),
+            (Status.CREATED, "5", 2),
+            (Status.NOT_SENT, None, 1),
         ]
+
+
+def test_attempts_count_on_in_a_session_and_add_up_over_sessions(path: Path) -> None:
+    SqliteJournal.create(path, {}).close()
+    refused = Answer.same(2, Status.NOT_SENT, Problem(Kind.RATE_LIMITED))
+    for _ in range(2):
+        with SqliteJournal.open(path) as journal:
+            journal.record(journal.claim([0, 1]), [0, 1], refused, 1)
+            journal.record(journal.claim([0, 1]), [0, 1], refused, 2)
+            journal.record(journal.claim([1]), [1], created("1"), 3)
+            journal.commit()
+    with SqliteJournal.open(path) as journal:
+        assert [outcome.attempts for outcome in journal.latest()] == [4, 6]
+        journal.claim([0])
+        journal.commit()
+        assert [outcome.attempts for outcome in journal.latest()] == [5, 6]
 
 
 def test_a_later_claim_puts_a_row_in_doubt_again(path: Path) -> None:
@@ -205,9 +221,7 @@ def test_files_are_private(path: Path) -> None:
             files = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in path.parent.iterdir()}
     finally:
         os.umask(old)
-    assert files == dict.fromkeys(
-        ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "lock"], 0o600
-    )
+    assert files == dict.fromkeys(["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "lock"], 0o600)
 
 
 def test_a_second_opener_is_told_who_has_the_run(path: Path) -> None:
@@ -352,7 +366,7 @@ def test_only_events_that_may_overlap_are_held() -> None:
     def events() -> Iterator[Event]:
         for number in range(1, 100):
             taken.append(number)
-            yield Event(number, range(number * 10, number * 10 + 10), None, 0)
+            yield Event(number, 0, range(number * 10, number * 10 + 10), None, 0)
 
     stretches = latest(events())
     assert [next(stretches).rows[0] for _ in range(3)] == [10, 20, 30]

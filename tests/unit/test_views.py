@@ -248,9 +248,7 @@ with folder.read_journal() as journal:
         print(error)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith(
-        f"the views in {folder.path} cannot be written: File too large; the journal"
-    )
+    assert done.stdout.startswith(f"the views in {folder.path} cannot be written: File too large; the journal")
     assert {entry.name: entry.read_bytes() for entry in folder.path.iterdir()} == before
 
 

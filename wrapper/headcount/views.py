@@ -58,9 +58,7 @@ class _Line(msgspec.Struct, gc=False):
     of_row: int | None
 
 
-def render(
-    folder: RunFolder, journal: SqliteJournal, chunks: Iterable[Rows], summary: Mapping[str, object]
-) -> None:
+def render(folder: RunFolder, journal: SqliteJournal, chunks: Iterable[Rows], summary: Mapping[str, object]) -> None:
     """Write the views of a run into its folder, each in place of an earlier one, whole or not at all.
 
     `chunks` are the rows that the run has read, from the first on; one of which the journal says nothing is
@@ -70,9 +68,7 @@ def render(
     words = _Words(journal.stretches())
     try:
         with ExitStack() as stack:
-            outcomes, rejected, unknown, table = (
-                stack.enter_context(_View(folder.path / name)) for name in _NAMES
-            )
+            outcomes, rejected, unknown, table = (stack.enter_context(_View(folder.path / name)) for name in _NAMES)
             rejects = _RejectTable(stack.enter_context(tempfile.TemporaryFile(dir=folder.path)))
             for rows in chunks:
                 said = words.take(rows.index, rows.index + len(rows))

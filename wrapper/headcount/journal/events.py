@@ -10,8 +10,8 @@ import zlib
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, count
-from operator import itemgetter, lt, sub
+from itertools import chain, count, groupby
+from operator import attrgetter, itemgetter, lt, sub
 
 import attrs
 import msgspec
@@ -37,9 +37,14 @@ _STATUSES = {letter: status for status, letter in _LETTERS.items()}
 
 @attrs.define
 class Event:
-    """A claim (`answer` is None) or a record of `rows`, which ascend. `attempts` is 0 for a claim."""
+    """A claim (`answer` is None) or a record of `rows`, which ascend.
+
+    `session` tells the processes apart that worked on the run. `attempts` counts the requests of the
+    session that have carried the rows; 0 for a claim.
+    """
 
     number: int
+    session: int
     rows: Sequence[int]
     answer: Answer | None
     attempts: int
@@ -157,14 +162,13 @@ class _Cursor:
     position: int = 0
 
 
-@attrs.define
+@attrs.frozen
 class _Part:
-    """The rows of one event between two cuts. `attempts` holds those of equal, earlier parts too."""
+    """The rows of one event between two cuts; the first of them is at `start` in the event."""
 
     event: Event
     rows: Sequence[int]
     start: int
-    attempts: int
 
     def answer(self) -> Answer:
         answer = self.event.answer
@@ -181,23 +185,20 @@ class _Part:
             None if answer.vendor_ids is None else answer.vendor_ids[start:stop],
         )
 
-    @property
-    def doubt(self) -> int:
-        """A claim without an answer stands for one request, that may or may not have left."""
-        return 1 if self.event.answer is None else 0
-
 
 def _up_to(active: list[_Cursor], cut: int | None) -> Iterator[Stretch]:
     parts = []
     for cursor in sorted(active, key=lambda cursor: cursor.event.number):
-        event, start = cursor.event, cursor.position
-        stop = len(event.rows) if cut is None else bisect_left(event.rows, cut, start)
+        rows, start = cursor.event.rows, cursor.position
+        stop = len(rows) if cut is None else bisect_left(rows, cut, start)
         if start < stop:
-            parts.append(_Part(event, _tight(event.rows[start:stop]), start, event.attempts))
+            parts.append(_Part(cursor.event, _tight(rows[start:stop]), start))
         cursor.position = stop
     active[:] = [cursor for cursor in active if cursor.position < len(cursor.event.rows)]
     if parts:
-        yield _merge(_fold(parts))
+        # Neighbours with equal rows are the common case: a claim, and the record that settles it.
+        groups = [list(group) for _, group in groupby(parts, key=attrgetter("rows"))]
+        yield _last_of(groups[0]) if len(groups) == 1 else _merge(groups)
 
 
 def _tight(rows: Sequence[int]) -> Sequence[int]:
@@ -206,44 +207,50 @@ def _tight(rows: Sequence[int]) -> Sequence[int]:
     return range(rows[0], rows[-1] + 1) if without_gaps else rows
 
 
-def _fold(parts: Sequence[_Part]) -> list[_Part]:
-    """Parts in order of number; a later one takes the place of its neighbour when the rows are equal.
+def _last_of(parts: Sequence[_Part]) -> Stretch:
+    """What parts with the same rows, in order, come to."""
+    last = parts[-1]
+    return Stretch(last.rows, last.answer(), [_attempts(parts)] * len(last.rows))
 
-    That is the common case: a claim, and the record that settles it.
+
+def _attempts(parts: Iterable[_Part]) -> int:
+    """A session counts on, so its highest number holds; sessions add up.
+
+    A claim that comes last stands for one more request, that may or may not have left.
     """
-    folded: list[_Part] = []
+    sessions: dict[int, int] = {}
+    doubt = 0
     for part in parts:
-        if folded and folded[-1].rows == part.rows:
-            part.attempts += folded.pop().attempts
-        folded.append(part)
-    return folded
+        event = part.event
+        sessions[event.session] = max(event.attempts, sessions.get(event.session, 0))
+        doubt = 1 if event.answer is None else 0
+    return sum(sessions.values()) + doubt
 
 
-def _merge(parts: Sequence[_Part]) -> Stretch:
-    if len(parts) == 1:
-        [part] = parts
-        return Stretch(part.rows, part.answer(), [part.attempts + part.doubt] * len(part.rows))
-    # Parts that are not equal hold at least two rows between them, so `pick` answers a tuple.
-    rows = list(chain.from_iterable(part.rows for part in parts))
+def _merge(groups: Sequence[Sequence[_Part]]) -> Stretch:
+    """What groups of parts, in order, come to, where the rows of each group are other rows than the last's."""
+    stretches = [_last_of(group) for group in groups]
+    rows = list(chain.from_iterable(stretch.rows for stretch in stretches))
     newest = dict(zip(rows, count()))
+    # There are at least two rows, since one alone would make one group; so `pick` answers a tuple.
     pick = itemgetter(*map(newest.__getitem__, sorted(newest)))
     statuses: list[Status] = []
     ids: list[str | None] = []
     problems: list[Problem | None] = [None] * len(rows)
-    earlier: list[int] = []
     attempts: list[int] = []
-    for part in parts:
-        answer, size = part.answer(), len(part.rows)
-        for position, problem in answer.problems.items():
+    for stretch in stretches:
+        for position, problem in stretch.answer.problems.items():
             problems[len(statuses) + position] = problem
-        statuses += answer.statuses
-        ids += answer.vendor_ids or [None] * size
-        earlier += [part.attempts] * size
-        attempts += [part.attempts + part.doubt] * size
+        statuses += stretch.answer.statuses
+        ids += stretch.answer.vendor_ids or [None] * len(stretch.rows)
+        attempts += stretch.attempts
     if len(newest) < len(rows):
-        for position, row in enumerate(rows):
-            if newest[row] != position:
-                attempts[newest[row]] += earlier[position]
+        histories: dict[int, list[_Part]] = {}
+        for group in groups:
+            for row in group[-1].rows:
+                histories.setdefault(row, []).extend(group)
+        for row, position in newest.items():
+            attempts[position] = _attempts(histories[row])
     return Stretch(
         pick(rows),
         Answer(

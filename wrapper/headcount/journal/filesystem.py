@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-_NETWORK = frozenset(
-    {"9p", "afs", "ceph", "cifs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"}
-)
+_NETWORK = frozenset({"9p", "afs", "ceph", "cifs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"})
 
 
 def is_network_filesystem(folder: Path) -> bool:

@@ -52,7 +52,8 @@ CREATE TABLE event (
     first INTEGER NOT NULL,      -- the lowest of `rows`
     last INTEGER NOT NULL,       -- the highest
     settles INTEGER,             -- the claim that this record settles
-    attempts INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,   -- in this session so far
+    session INTEGER NOT NULL,    -- the last event before the process that noted this one opened the journal
     rows BLOB NOT NULL,
     answer BLOB,                 -- NULL for a claim
     checksum INTEGER NOT NULL
@@ -168,7 +169,10 @@ class SqliteJournal:
         return number
 
     def record(self, claim: int | None, rows: Sequence[int], answer: Answer, attempts: int) -> None:
-        """Note what became of rows, which ascend; the answer is as long as they are."""
+        """Note what became of rows, which ascend; the answer is as long as they are.
+
+        `attempts` counts the requests that have carried them since the journal was opened.
+        """
         if len(rows) != len(answer):
             raise ValueError(f"{len(rows)} rows and {len(answer)} statuses")
         if not rows:
@@ -194,7 +198,7 @@ class SqliteJournal:
         with self._guard("cannot be written"):
             database.execute("BEGIN IMMEDIATE")
             try:
-                database.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._events)
+                database.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._events)
                 database.executemany("INSERT OR IGNORE INTO checkpoint VALUES (?, ?)", self._checkpoints)
                 database.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", self._notes)
                 database.execute("COMMIT")
@@ -262,11 +266,9 @@ class SqliteJournal:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _add(
-        self, rows: Sequence[int], packed: bytes, settles: int | None, answer: bytes | None, attempts: int
-    ) -> int:
+    def _add(self, rows: Sequence[int], packed: bytes, settles: int | None, answer: bytes | None, attempts: int) -> int:
         self._last += 1
-        numbers = (self._last, rows[0], rows[-1], settles, attempts)
+        numbers = (self._last, rows[0], rows[-1], settles, attempts, self._earlier)
         self._events.append((*numbers, packed, answer, checksum(numbers, packed, answer)))
         return self._last
 
@@ -281,8 +283,7 @@ class SqliteJournal:
         while seen < number:
             with self._guard("cannot be read"):
                 page = self._database.execute(
-                    "SELECT * FROM event WHERE (first, number) > (?, ?) AND number <= ?"
-                    " ORDER BY first, number LIMIT ?",
+                    "SELECT * FROM event WHERE (first, number) > (?, ?) AND number <= ? ORDER BY first, number LIMIT ?",
                     (*place, number, _PAGE),
                 ).fetchall()
                 if not page:
@@ -311,12 +312,12 @@ class SqliteJournal:
             yield
 
 
-def _event(row: tuple[int, int, int, int | None, int, bytes, bytes | None, int]) -> Event:
+def _event(row: tuple[int, int, int, int | None, int, int, bytes, bytes | None, int]) -> Event:
     *numbers, packed, answer, stored = row
     if checksum(tuple(numbers), packed, answer) != stored:
         raise sqlite3.DatabaseError(f"event {row[0]} is not what was written")
     rows = unpack_rows(packed)
-    return Event(row[0], rows, None if answer is None else unpack_answer(answer, len(rows)), row[4])
+    return Event(row[0], row[5], rows, None if answer is None else unpack_answer(answer, len(rows)), row[4])
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
