@@ -45,7 +45,7 @@ def test_only_the_named_vendors_are_served() -> None:
 
 @pytest.mark.parametrize(
     ("path", "member"),
-    [("/api/v3/nothing", "replyCode"), ("/api/v1/nothing", "status"), ("/v1/projects/a/b/c", "code")],
+    [("/api/v3/nothing", "replyCode"), ("/api/v1/nothing", "status"), ("/v1/projects/a/b/c", "error")],
 )
 def test_an_unknown_path_is_404_in_the_shape_of_its_vendor(path: str, member: str) -> None:
     with serve() as mock:

@@ -115,6 +115,17 @@ def test_errors_are_flat_or_nested() -> None:
         assert client.post(PATH, json=batch(1)).json() == {"error": flat}
 
 
+def test_the_conversation_services_errors_and_the_token_servers_keep_their_shapes() -> None:
+    faults = (
+        Fault(operation="listContacts", answer="rate_limited"),
+        Fault(operation="createToken", nth=2, answer="unauthorized"),
+    )
+    with sinch(faults=faults) as (client, _):
+        assert client.get(PATH).json()["error"]["code"] == 429
+        refused = client.post("/oauth2/token", data={"grant_type": "client_credentials"})
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+
+
 def test_an_empty_body_for_a_batch_that_was_taken() -> None:
     with sinch(accepted="empty") as (client, store):
         reply = client.post(PATH, json=batch(1))

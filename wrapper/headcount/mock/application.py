@@ -54,12 +54,13 @@ class Application:
         vendor, match = _choose(usable, payload, headers)
         number, fault = vendor.begin(match.operation)
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        call = Call(number, match.operation, path, headers)
         if fault and fault.replaces_reply:
             if fault.carried_out:
-                vendor.respond(match, number, path, query, headers, payload)
-            response = vendor.faulty(fault)
+                vendor.respond(call, match.path_parameters, query, payload)
+            response = vendor.faulty(fault, call)
         else:
-            response = vendor.respond(match, number, path, query, headers, payload)
+            response = vendor.respond(call, match.path_parameters, query, payload)
         if fault:
             await _deliver(vendor, fault, response, scope, receive, send)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -99,6 +100,7 @@ class Contract:
     contact: jsonschema_rs.Validator
 
     @classmethod
+    @cache
     def load(cls, name: str) -> Contract:
         """The contract of the compiled spec `name` (`headcount_api.specs`)."""
         return cls.compile(specs.load(name))

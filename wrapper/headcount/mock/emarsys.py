@@ -122,13 +122,13 @@ class Emarsys(Vendor[EmarsysSwitches]):
         return {
             **super().answers(),
             "rate_limited": self._rate_limited,
-            "rate_limited_retry_after": lambda fault: _envelope(
+            "rate_limited_retry_after": lambda fault, call: _envelope(
                 7003, "Too many requests", "", 429, {"Retry-After": str(fault.wait)}
             ),
-            "rate_limited_text": lambda fault: PlainTextResponse("Too many requests", 429),
-            "database_error": lambda fault: _envelope(2011, "Database connection error", "", 500),
-            "error_in_200": lambda fault: _envelope(2004, "Invalid key field id: 100", "", 200),
-            "no_key_id": lambda fault: _envelope(0, "OK", _no_key_id("100")),
+            "rate_limited_text": lambda fault, call: PlainTextResponse("Too many requests", 429),
+            "database_error": lambda fault, call: _envelope(2011, "Database connection error", "", 500),
+            "error_in_200": lambda fault, call: _envelope(2004, "Invalid key field id: 100", "", 200),
+            "no_key_id": lambda fault, call: _envelope(0, "OK", _no_key_id("100")),
         }
 
     def create_contacts(self, call: Call) -> Response:
@@ -222,7 +222,7 @@ class Emarsys(Vendor[EmarsysSwitches]):
         status = 400 if self.switches.unknown_key == "refused" else 200
         return _envelope(2004, f"Invalid key field id: {key_id}", "", status)
 
-    def _rate_limited(self, fault: Fault) -> Response:
+    def _rate_limited(self, fault: Fault, call: Call) -> Response:
         headers = {
             "X-RateLimit-Limit": str(self.switches.rate_limit),
             "X-Ratelimit-Remaining": "0",

@@ -95,10 +95,10 @@ class Pabbly(Vendor[PabblySwitches]):
         """`rate_limited` is vendor-docs, its `Retry-After` inferred; `error_in_200` is client-source."""
         return {
             **super().answers(),
-            "rate_limited": lambda fault: self._failure(429, "Too many requests"),
+            "rate_limited": lambda fault, call: self._failure(429, "Too many requests"),
             "rate_limited_retry_after": self._retry_after,
-            "server_error": lambda fault: self._failure(500, "Internal server error"),
-            "error_in_200": lambda fault: self._failure(200, "Something went wrong"),
+            "server_error": lambda fault, call: self._failure(500, "Internal server error"),
+            "error_in_200": lambda fault, call: self._failure(200, "Something went wrong"),
         }
 
     def create_contacts(self, call: Call) -> Response:
@@ -200,7 +200,7 @@ class Pabbly(Vendor[PabblySwitches]):
             return JSONResponse({"success": False, "error": message, **rest}, status)
         return JSONResponse({"status": "error", "message": message, **rest}, status)
 
-    def _retry_after(self, fault: Fault) -> Response:
+    def _retry_after(self, fault: Fault, call: Call) -> Response:
         response = self._failure(429, "Too many requests")
         response.headers["Retry-After"] = str(fault.wait)
         return response

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import attrs
 from starlette.responses import JSONResponse, Response
 
 from headcount.mock.contract import Match
-from headcount.mock.faults import Fault, Switches
+from headcount.mock.faults import Switches
 from headcount.mock.payload import Payload
 from headcount.mock.vendor import Answer, Call, Handler, Refusal, Vendor
 
@@ -107,24 +107,22 @@ class Sinch(Vendor[SinchSwitches]):
             reason = "Jwt expired at 2024-07-08T22:12:28Z" if "expired" in detail else detail
             headers = {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{reason}"'}
         message = "" if refusal is Refusal.FORBIDDEN else detail
-        return self._error(refusal.status, status, message, headers=headers, call=call)
+        return self._error(call, refusal.status, status, message, headers=headers)
 
     def answers(self) -> Mapping[str, Answer]:
         """`token_expired` and `billing` are vendor-docs, as are the server errors; `rate_limited_retry_info` too, in
         `details`; a `Retry-After` is inferred."""
         return {
             **super().answers(),
-            "token_expired": lambda fault: self.refuse(Refusal.UNAUTHORIZED, "token expired"),
-            "billing": lambda fault: self._error(403, "BILLING_CREDIT_LIMIT_BREACHED", ""),
-            "bad_request": lambda fault: self._error(400, "INVALID_ARGUMENT", "Invalid argument"),
-            "not_found": lambda fault: self._error(404, "NOT_FOUND", "Not found"),
-            "rate_limited": lambda fault: self._error(429, "RESOURCE_EXHAUSTED", "Too many requests"),
-            "rate_limited_retry_after": lambda fault: self._error(
-                429, "RESOURCE_EXHAUSTED", "Too many requests", headers={"Retry-After": str(fault.wait)}
-            ),
-            "rate_limited_retry_info": self._retry_info,
-            "server_error": lambda fault: self._error(500, "INTERNAL_ERROR", "Internal error"),
-            "not_implemented": lambda fault: self._error(501, "INTERNAL_ERROR", "Internal error"),
+            "token_expired": lambda fault, call: self.refuse(Refusal.UNAUTHORIZED, "token expired", call),
+            "billing": lambda fault, call: self._error(call, 403, "BILLING_CREDIT_LIMIT_BREACHED", ""),
+            "bad_request": lambda fault, call: self._error(call, 400, "INVALID_ARGUMENT", "Invalid argument"),
+            "not_found": lambda fault, call: self._error(call, 404, "NOT_FOUND", "Not found"),
+            "rate_limited": lambda fault, call: self._rate_limited(call),
+            "rate_limited_retry_after": lambda fault, call: self._rate_limited(call, header=fault.wait),
+            "rate_limited_retry_info": lambda fault, call: self._rate_limited(call, info=fault.wait),
+            "server_error": lambda fault, call: self._error(call, 500, "INTERNAL_ERROR", "Internal error"),
+            "not_implemented": lambda fault, call: self._error(call, 501, "INTERNAL_ERROR", "Internal error"),
         }
 
     def create_contacts(self, call: Call) -> Response:
@@ -220,23 +218,24 @@ class Sinch(Vendor[SinchSwitches]):
     def _has_project(self, call: Call) -> bool:
         return self.switches.project in (None, call.parameters["project_id"])
 
-    def _retry_info(self, fault: Fault) -> Response:
-        info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{fault.wait}s"}
-        return self._error(429, "RESOURCE_EXHAUSTED", "Too many requests", details=[info])
+    def _rate_limited(self, call: Call, *, header: int | None = None, info: int | None = None) -> Response:
+        kind = "type.googleapis.com/google.rpc.RetryInfo"
+        details = [] if info is None else [{"@type": kind, "retryDelay": f"{info}s"}]
+        headers = {} if header is None else {"Retry-After": str(header)}
+        return self._error(call, 429, "RESOURCE_EXHAUSTED", "Too many requests", details=details, headers=headers)
 
     def _error(
         self,
+        call: Call | None,
         code: int,
         status: str,
         message: str,
         *,
-        details: list[Any] | None = None,
+        details: Sequence[Any] = (),
         headers: Mapping[str, str] | None = None,
-        call: Call | None = None,
     ) -> Response:
-        error = {"code": code, "message": message, "status": status, "details": details or []}
-        batch = call is None or call.operation.id == "createContacts"
-        flat = batch and self.switches.errors == "flat"
+        error = {"code": code, "message": message, "status": status, "details": list(details)}
+        flat = call is not None and call.operation.id == "createContacts" and self.switches.errors == "flat"
         return JSONResponse(error if flat else {"error": error}, code, headers)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -76,7 +76,7 @@ class Call:
 
 
 Handler = Callable[[Call], Response]
-Answer = Callable[[Fault], Response]
+Answer = Callable[[Fault, Call], Response]
 
 
 class Vendor(ABC, Generic[S]):
@@ -126,13 +126,17 @@ class Vendor(ABC, Generic[S]):
     def answers(self) -> Mapping[str, Answer]:
         """The answers that a fault may name."""
         return {
-            "html": lambda fault: Response(HTML.format("Welcome"), 200, media_type="text/html"),
-            "bad_gateway": lambda fault: Response(HTML.format("Bad Gateway"), 502, media_type="text/html"),
-            "unavailable": lambda fault: Response(HTML.format("Service Unavailable"), 503, media_type="text/html"),
-            "redirect": lambda fault: Response(status_code=307, headers={"Location": "http://127.0.0.1:9/elsewhere"}),
-            "unauthorized": lambda fault: self.refuse(Refusal.UNAUTHORIZED, "invalid token"),
-            "forbidden": lambda fault: self.refuse(Refusal.FORBIDDEN, "not permitted"),
-            "too_large": lambda fault: self.refuse(Refusal.TOO_LARGE, "request too large"),
+            "html": lambda fault, call: Response(HTML.format("Welcome"), 200, media_type="text/html"),
+            "bad_gateway": lambda fault, call: Response(HTML.format("Bad Gateway"), 502, media_type="text/html"),
+            "unavailable": lambda fault, call: Response(
+                HTML.format("Service Unavailable"), 503, media_type="text/html"
+            ),
+            "redirect": lambda fault, call: Response(
+                status_code=307, headers={"Location": "http://127.0.0.1:9/elsewhere"}
+            ),
+            "unauthorized": lambda fault, call: self.refuse(Refusal.UNAUTHORIZED, "invalid token", call),
+            "forbidden": lambda fault, call: self.refuse(Refusal.FORBIDDEN, "not permitted", call),
+            "too_large": lambda fault, call: self.refuse(Refusal.TOO_LARGE, "request too large", call),
         }
 
     def choose(self, matches: list[Match], payload: Payload) -> Match:
@@ -189,9 +193,9 @@ class Vendor(ABC, Generic[S]):
                 return number, fault
         return number, None
 
-    def faulty(self, fault: Fault) -> Response:
+    def faulty(self, fault: Fault, call: Call) -> Response:
         """The reply that a fault puts in the place of the vendor's own."""
-        response = self.answers()[fault.answer](fault) if fault.answer else PlainTextResponse("")
+        response = self.answers()[fault.answer](fault, call) if fault.answer else PlainTextResponse("")
         if fault.body is not None:
             response.body = fault.body.encode()
             response.headers["content-length"] = str(len(response.body))
@@ -201,23 +205,16 @@ class Vendor(ABC, Generic[S]):
         return response
 
     def respond(
-        self,
-        match: Match,
-        number: int,
-        path: str,
-        query: list[tuple[str, str]],
-        headers: Headers,
-        payload: Payload,
+        self, call: Call, in_path: Mapping[str, str], query: Sequence[tuple[str, str]], payload: Payload
     ) -> Response:
         """The vendor's reply to a request: checked against the spec, then handled."""
-        operation = match.operation
-        call = Call(number, operation, path, headers)
+        operation = call.operation
         if (detail := self._locked(call)) is not None:
             return self.refuse(Refusal.UNAUTHORIZED, detail, call)
         if payload.too_large and operation.bodies:
             return self.refuse(Refusal.TOO_LARGE, "request too large", call)
         try:
-            parameters = operation.read_parameters(match.path_parameters, query, headers)
+            parameters = operation.read_parameters(in_path, query, call.headers)
         except ValueError as error:
             return self.refuse(Refusal.INVALID, str(error), call)
         call = attrs.evolve(call, parameters=parameters)
