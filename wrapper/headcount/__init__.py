@@ -1,0 +1,47 @@
+"""Create contacts in bulk on Sinch Conversation, Emarsys and Pabbly Chatflow, and account for every one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from headcount.asynchronous import aload
+    from headcount.contact import Contact
+    from headcount.errors import HeadcountError
+    from headcount.loading import Load, load
+    from headcount.outcome import Kind, Outcome, Problem, Report, Status
+
+__all__ = [
+    "Contact",
+    "HeadcountError",
+    "Kind",
+    "Load",
+    "Outcome",
+    "Problem",
+    "Report",
+    "Status",
+    "aload",
+    "load",
+]
+
+_HOMES = {
+    "Contact": "contact",
+    "HeadcountError": "errors",
+    "Kind": "outcome",
+    "Load": "loading",
+    "Outcome": "outcome",
+    "Problem": "outcome",
+    "Report": "outcome",
+    "Status": "outcome",
+    "aload": "asynchronous",
+    "load": "loading",
+}
+
+
+def __getattr__(name: str) -> object:
+    # The command shows its help without the HTTP and JSON libraries that a load needs.
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -148,12 +148,17 @@ class Load:
 
     def __next__(self) -> Outcome:
         while True:
-            for outcome in self._ready:
+            outcome = next(self._ready, None)
+            if outcome is not None:
                 return outcome
             if self._ended:
                 raise StopIteration
             self._turn()
             self._ready = self._driver.ledger.take()
+
+    def told(self) -> Iterator[Outcome]:
+        """The outcomes that are there already, without another step."""
+        return self._ready
 
     def report(self) -> Report:
         """Run to the end without making outcomes of what is left, and answer the counts.

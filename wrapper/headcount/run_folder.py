@@ -78,8 +78,18 @@ class RunFolder:
         return settings
 
     def open_journal(self) -> SqliteJournal:
-        """The journal, for this process alone. Raises RunLocked, JournalError."""
-        return SqliteJournal.open(self.journal_path)
+        """The journal, for this process alone. Raises RunLocked, JournalError.
+
+        A torn last line of the input's copy is cut off here: no commit stands on it, since the copy is
+        synced before the commit that does.
+        """
+        journal = SqliteJournal.open(self.journal_path)
+        try:
+            _cut_torn_line(self.input_path)
+        except BaseException:
+            journal.close()
+            raise
+        return journal
 
     def read_journal(self) -> SqliteJournal:
         """The journal to look at, whether or not a process works on the run. Raises JournalError."""
@@ -170,6 +180,26 @@ def _new_folder(parent: Path, name: str, now: datetime) -> Path:
             continue
         return path
     raise AssertionError  # count() does not end
+
+
+def _cut_torn_line(path: Path) -> None:
+    try:
+        with path.open("r+b") as file:
+            end = keep = file.seek(0, os.SEEK_END)
+            while keep:
+                start = max(0, keep - 65536)
+                file.seek(start)
+                newline = file.read(keep - start).rfind(b"\n")
+                if newline >= 0:
+                    keep = start + newline + 1
+                    break
+                keep = start
+            if keep != end:
+                file.truncate(keep)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise JournalError(f"{path} cannot be mended: {error.strerror}") from error
 
 
 def _cut_to_lines(path: Path, lines: int) -> None:

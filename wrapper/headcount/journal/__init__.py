@@ -14,8 +14,8 @@ class Journal(Protocol):
 
     Row keys are opaque to the journal's caller contract: a run from a file uses the input index. A row
     that was claimed and never recorded is in doubt. A later record of a row takes the place of an
-    earlier one, and a later claim puts it in doubt again. All of it raises JournalError when the journal
-    cannot be read or written.
+    earlier one, and a later claim puts it in doubt again. `rows` always ascend. All of it raises JournalError
+    when the journal cannot be read or written.
     """
 
     def claim(self, rows: Sequence[int]) -> int:
@@ -23,7 +23,7 @@ class Journal(Protocol):
 
     def record(self, claim: int | None, rows: Sequence[int], answer: Answer, attempts: int) -> None:
         """Note what became of rows. `claim` is the one that this settles, whole; None for rows that were not
-        sent. `attempts` is how many requests carried them."""
+        sent. `attempts` is how many requests of this session have carried them."""
 
     def checkpoint(self, rows_read: int, digest: bytes) -> None:
         """Note that the input up to `rows_read` rows, encoded, has this digest."""

@@ -66,7 +66,7 @@ def phone_digits(text: str, region: str | None) -> str:
     As `phone`, but without a region a number that has no `+` is taken to carry its dialing code already:
     the vendor's own notation (its page says "phone number with the dialing code" and shows no plus).
     """
-    if region is None:
+    if region is None and not text.startswith("+"):
         plus = "+" + text
         if _E164.fullmatch(plus) and _canonical(plus):
             return text
