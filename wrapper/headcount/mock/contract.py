@@ -52,11 +52,6 @@ class Operation:
     bodies: Mapping[str, jsonschema_rs.Validator]
     body_required: bool
     security: tuple[tuple[Node, ...], ...]
-    statuses: frozenset[str]
-
-    def documents(self, status: int) -> bool:
-        """Whether the spec lists this HTTP status for the operation."""
-        return bool({str(status), f"{status // 100}XX", "default"} & self.statuses)
 
     def read_parameters(
         self, path: Mapping[str, str], query: Sequence[tuple[str, str]], headers: Mapping[str, str]
@@ -163,7 +158,6 @@ def _operations(document: Node) -> Iterator[Operation]:
                     tuple(_resolve(document, document["components"]["securitySchemes"][name]) for name in names)
                     for names in node.get("security", document.get("security", ()))
                 ),
-                statuses=frozenset(map(str, node["responses"])),
             )
 
 

@@ -1,4 +1,20 @@
-"""What a mock does wrong on purpose: faults by schedule, and the switches that every vendor has."""
+"""What a mock does wrong on purpose: faults by schedule, and the switches that every vendor has.
+
+A faults file, TOML or JSON, has one table a vendor:
+
+    [emarsys]
+    empty_errors = "list"
+
+    [[emarsys.faults]]      # the third call is stored, and its reply lost
+    nth = 3
+    ending = "close"
+    carried_out = true
+
+    [[emarsys.faults]]
+    every = 10
+    answer = "rate_limited"
+    wait = 2
+"""
 
 from __future__ import annotations
 
@@ -29,7 +45,8 @@ class Fault:
     answer: the name of one of the vendor's own answers (`Vendor.answers`).
     status, headers, body: an HTTP reply given literally, or changes to `answer`.
     wait: seconds that a named answer asks the client to wait.
-    carried_out: the request takes its full effect before the fault; else the store stays as it was.
+    carried_out: where the client does not get the vendor's own reply: the request takes its full effect all the
+        same; else the store stays as it was. A reply that is only late or cut short is always of a request carried out.
     delay: seconds before the reply, or before the connection ends.
     ending: `reply` sends the reply; `truncate` sends its head and half of its body, then closes; `close`
         closes without a reply (FIN), `reset` the same with RST; `hang` keeps silent until the client leaves.
