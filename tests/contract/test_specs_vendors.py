@@ -245,7 +245,8 @@ def test_pabbly_page_payloads_are_examples() -> None:
         ({"mobile": "1", "tags": "indian"}, False),
         ({"mobile": "1", "attributes": {"city": "bhopal"}}, False),
         ({"mobile": "1", "attributes": [{"name": "city"}]}, False),
-        ({"mobile": "1", "onDuplicate": "skip"}, False),
+        ({"mobile": "1", "onDuplicate": "skip"}, True),
+        ({"mobile": "1", "onDuplicate": "merge"}, False),
     ],
 )
 def test_pabbly_contact(contact: dict[str, object], allowed: bool) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from builtins import list as list_aliased
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
@@ -40,6 +40,15 @@ class Contact(Struct):
     optin: Annotated[bool, Meta(description="Indicates if the contact has opted in.")] | UnsetType = UNSET
     incomingBlocked: (
         Annotated[bool, Meta(description="Specifies if messages are blocked for this contact.")] | UnsetType
+    ) = UNSET
+    onDuplicate: (
+        Annotated[
+            Literal["skip", "overwrite"],
+            Meta(
+                description="Whether to skip or overwrite an existing contact. The page lists it among the body's members; a list has no other place for it than the contact. The query parameter says it for all."
+            ),
+        ]
+        | UnsetType
     ) = UNSET
     tags: (
         Annotated[

@@ -112,7 +112,8 @@ class Pabbly(Vendor[PabblySwitches]):
                 continue
             digits = _digits(contact["mobile"])
             before = self.store.get(digits)
-            if before is None or call.parameters.get("onDuplicate") == "overwrite":
+            on_duplicate = call.parameters.get("onDuplicate") or contact.get("onDuplicate")
+            if before is None or on_duplicate == "overwrite":
                 stored = self._stored(self._usable(contact), before)
                 effect: Literal["created", "updated"] = "updated" if before else "created"
                 self.write(call, index, digits, digits, contact, stored, effect)
@@ -160,7 +161,7 @@ class Pabbly(Vendor[PabblySwitches]):
 
     def _usable(self, contact: Mapping[str, Any]) -> dict[str, Any]:
         """The contact with the tags and attributes that the settings have; attributes without a value are ignored."""
-        usable = dict(contact)
+        usable = {name: value for name, value in contact.items() if name != "onDuplicate"}
         if "tags" in contact:
             usable["tags"] = [tag for tag in contact["tags"] if _known(self.switches.tags, [tag])]
         if "attributes" in contact:

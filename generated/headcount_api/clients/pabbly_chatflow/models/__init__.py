@@ -4,6 +4,7 @@
 
 from .attribute import Attribute
 from .contact import Contact
+from .contact_on_duplicate import ContactOnDuplicate
 from .create_contacts_on_duplicate import CreateContactsOnDuplicate
 from .create_contacts_reply import CreateContactsReply
 from .create_contacts_result import CreateContactsResult
@@ -17,6 +18,7 @@ from .stored_contact import StoredContact
 __all__ = (
     "Attribute",
     "Contact",
+    "ContactOnDuplicate",
     "CreateContactsOnDuplicate",
     "CreateContactsReply",
     "CreateContactsResult",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 
+from ..models.contact_on_duplicate import ContactOnDuplicate, check_contact_on_duplicate
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class Contact:
         name (str | Unset): Full name of the contact.
         optin (bool | Unset): Indicates if the contact has opted in.
         incoming_blocked (bool | Unset): Specifies if messages are blocked for this contact.
+        on_duplicate (ContactOnDuplicate | Unset): Whether to skip or overwrite an existing contact. The page lists it
+            among the body's members; a list has no other place for it than the contact. The query parameter says it for
+            all.
         tags (list[str] | Unset): List of tags to assign to the contact. They must exist in Settings.
         attributes (list[Attribute] | Unset): Custom fields of the contact. They must exist in Settings.
     """
@@ -33,6 +37,7 @@ class Contact:
     name: str | Unset = UNSET
     optin: bool | Unset = UNSET
     incoming_blocked: bool | Unset = UNSET
+    on_duplicate: ContactOnDuplicate | Unset = UNSET
     tags: list[str] | Unset = UNSET
     attributes: list[Attribute] | Unset = UNSET
 
@@ -44,6 +49,10 @@ class Contact:
         optin = self.optin
 
         incoming_blocked = self.incoming_blocked
+
+        on_duplicate: str | Unset = UNSET
+        if not isinstance(self.on_duplicate, Unset):
+            on_duplicate = self.on_duplicate
 
         tags: list[str] | Unset = UNSET
         if not isinstance(self.tags, Unset):
@@ -69,6 +78,8 @@ class Contact:
             field_dict["optin"] = optin
         if incoming_blocked is not UNSET:
             field_dict["incomingBlocked"] = incoming_blocked
+        if on_duplicate is not UNSET:
+            field_dict["onDuplicate"] = on_duplicate
         if tags is not UNSET:
             field_dict["tags"] = tags
         if attributes is not UNSET:
@@ -89,6 +100,13 @@ class Contact:
 
         incoming_blocked = d.pop("incomingBlocked", UNSET)
 
+        _on_duplicate = d.pop("onDuplicate", UNSET)
+        on_duplicate: ContactOnDuplicate | Unset
+        if isinstance(_on_duplicate, Unset):
+            on_duplicate = UNSET
+        else:
+            on_duplicate = check_contact_on_duplicate(_on_duplicate)
+
         tags = cast(list[str], d.pop("tags", UNSET))
 
         _attributes = d.pop("attributes", UNSET)
@@ -105,6 +123,7 @@ class Contact:
             name=name,
             optin=optin,
             incoming_blocked=incoming_blocked,
+            on_duplicate=on_duplicate,
             tags=tags,
             attributes=attributes,
         )
