@@ -1,0 +1,59 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test check generate lock clean
+
+# Any Python from 3.11 on will do: make PYTHON=/path/to/python3 demo
+SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
+
+PIP := -m pip --quiet --quiet --disable-pip-version-check --no-input
+COMPILE := env -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_INDEX -u UV_FIND_LINKS \
+	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-config --quiet
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.ok ## Load 10,000 made-up people into three mocked vendors and show what became of each
+	@.venv/bin/python scripts/demo.py
+
+test: .venv/.ok ## Run every test
+	@.venv/bin/python -m pytest
+
+check: .venv/.ok .venv-generate/.ok ## Check style, types, import directions, specs and that generated/ is fresh
+	.venv/bin/ruff check .
+	.venv/bin/mypy -p headcount
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/openapi-spec-validator specs/sinch_batch.yaml specs/sinch_conversation.yaml specs/emarsys.yaml \
+		specs/pabbly_chatflow.yaml
+	.venv-generate/bin/python scripts/generate.py --check
+
+generate: .venv-generate/.ok ## Write generated/headcount_api anew from specs/
+	@.venv-generate/bin/python scripts/generate.py
+
+lock: ## Pin the newest compatible packages in requirements/ (needs uv)
+	$(COMPILE) pyproject.toml --universal --upgrade --extra mock --group test --group check -o requirements/dev.txt
+	$(COMPILE) --upgrade --group pyproject.toml:generate -o requirements/generate.txt
+
+clean: ## Remove the environments, caches and builds; run folders stay
+	rm -rf .venv .venv-generate build dist .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache \
+		.ruff_cache
+	find generated scripts tests wrapper -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.ok: requirements/dev.txt pyproject.toml
+	@$(call environment,.venv,requirements/dev.txt)
+	@.venv/bin/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-generate/.ok: requirements/generate.txt
+	@$(call environment,.venv-generate,$<)
+	@touch $@
+
+define environment
+if ! '$(PYTHON)' -c '$(SUPPORTED)' 2>/dev/null; then \
+	echo "headcount needs Python 3.11 or newer. If it is installed under another name: make PYTHON=python3.11" >&2; \
+	exit 1; \
+fi; \
+echo "Setting up $(1) with the packages of $(2) (once, about a minute) ..."; \
+'$(PYTHON)' -m venv $(1) && $(1)/bin/python $(PIP) install --require-hashes --requirement $(2)
+endef
