@@ -2,68 +2,138 @@
 
 from __future__ import annotations
 
-_HASH = 7
+from array import array
+from collections.abc import Sequence
+from itertools import combinations, cycle, islice
+from struct import iter_unpack, pack, unpack
+from sys import byteorder
+
+_HASH = 8
 _ROW = 4
-_ENTRY = _HASH + _ROW
-_FIRST_SHARDS = 256
-_MEAN_ENTRIES = 28
-_ALL_BITS = (1 << 64) - 1
+_CODE = _HASH - 1  # of a hash an entry keeps all but its last byte, which is the number of its part
+_ENTRY = _CODE + _ROW
+_PARTS = 256
+_SHARDS = 64  # in each part
+_LATELY = 1 << 16  # entries that the parts may hold together before they are dealt out to the shards
+_PAGE = 43 * _ENTRY  # with its header just under the 512 bytes up to which Python packs objects tightly
+_FIRST_FILTER = 1 << 21
+_MASKS = bytes(islice(cycle(1 << a | 1 << b | 1 << c for a, b, c in combinations(range(8), 3)), 256))
 
 
 class KeyTable:
-    """Maps the 64-bit hash of a key to the row that came first with it, by linear hashing.
+    """Maps the 64-bit hash of a key to the row that came first with it.
 
-    An entry is seven bytes of hash and four of row. Entries are packed without gaps into shards that are
-    searched as bytes, and the shard's number stands for the eighth byte. The table grows by splitting one
-    shard at a time, so it never stands in memory twice. Among ten million rows two different keys share a
-    hash once in some four hundred thousand runs.
+    Random access to memory is what costs time, so the usual key, one never seen, makes it once. Three layers:
+
+    - The filter answers "never seen" or "perhaps". A key sets three bits (of 56 triples, by its hash's first byte) in
+      one byte of the filter (by its hash's upper half). When it has taken three keys for every four bytes it is
+      made anew, twice as large; until then at most one new key in twenty looks familiar.
+    - Parts, by the hash's last byte, take new entries at their end: the rest of the hash and the row. They are so
+      few that their ends stay in the processor's cache.
+    - Shards, by six bits of the byte before, hold the older entries of their part, which are dealt out to them
+      part by part, thousands at a time. A shard is a list of full pages and an open one. Pages are of one size
+      and never move, so growing neither stands in memory twice nor leaves holes.
+
+    Only "perhaps" searches, as bytes, the one part and the one shard that could hold the hash. Among ten million
+    rows two different keys share a hash once in some four hundred thousand runs.
     """
 
     def __init__(self) -> None:
-        self._shards = [bytearray() for _ in range(_FIRST_SHARDS)]
-        self._level = _FIRST_SHARDS  # how many shards there were when this round of splits began
-        self._split = 0  # the shard that splits next in this round
-        self._room = _FIRST_SHARDS * _MEAN_ENTRIES  # keys that may still come before it does
+        self._filter = bytearray(_FIRST_FILTER)
+        self._shift = 33 - _FIRST_FILTER.bit_length()  # from the hash's upper half to a place in the filter
+        self._room = _FIRST_FILTER * 3 // 4  # keys that may still come before the filter is made anew
+        self._parts = [bytearray() for _ in range(_PARTS)]
+        self._lately = 0
+        self._open = [bytearray() for _ in range(_PARTS * _SHARDS)]
+        self._full: list[list[bytes]] = [[] for _ in range(_PARTS * _SHARDS)]
 
     def claim(self, key: str, row: int) -> int | None:
         """Give `key` to `row` unless it has an owner; answers the earlier owner, or None."""
-        shard, needle = self._place(key)
-        owner = _find(shard, needle)
-        if owner is None:
-            shard += needle + row.to_bytes(_ROW, "little")
-            self._room -= 1
-            if not self._room:
-                self._grow()
-        return owner
+        return self.claim_all((key,), row).get(0)
+
+    def claim_all(self, keys: Sequence[str | None], first_row: int) -> dict[int, int]:
+        """Give each key to its row, counted from `first_row`, unless an earlier claim gave it away.
+
+        Answers the owner of each key that had one, by the key's position in `keys`; the owner may be a row of the
+        same call. None is no key. Cheapest a key with a thousand keys or so a call. Raises OverflowError, and
+        claims nothing, for a row that does not fit four bytes.
+        """
+        numbers = array("I", list(range(first_row, first_row + len(keys))))
+        if None in keys:
+            numbers = array("I", [row for row, key in zip(numbers, keys, strict=True) if key is not None])
+            keys = [key for key in keys if key is not None]
+        while self._room < len(keys):
+            self._enlarge_filter()
+        hashes, rows = pack(f"{len(keys)}q", *map(hash, keys)), numbers.tobytes()
+        table = bytearray(_ENTRY * len(keys))
+        for byte in range(_CODE):
+            table[byte::_ENTRY] = hashes[byte::_HASH]
+        for byte in range(_ROW):
+            table[_CODE + byte :: _ENTRY] = rows[byte::_ROW]
+
+        owners: dict[int, int] = {}
+        seen, shift, parts = self._filter, self._shift, self._parts
+        upper, masks = array("I", hashes)[1::2], hashes[::_HASH].translate(_MASKS)
+        entries = unpack(f"{_ENTRY}s" * len(keys), table)
+        for half, mask, part, entry in zip(upper, masks, hashes[_CODE::_HASH], entries, strict=True):
+            place = half >> shift
+            bits = seen[place]
+            if bits & mask != mask:
+                seen[place] = bits | mask
+            elif (owner := self._search(part, entry[:_CODE])) is not None:
+                owners[int.from_bytes(entry[_CODE:], byteorder) - first_row] = owner
+                continue
+            parts[part] += entry
+
+        self._room -= len(keys) - len(owners)
+        self._lately += len(keys) - len(owners)
+        if self._lately >= _LATELY:
+            self._deal_out()
+        return owners
 
     def owner(self, key: str) -> int | None:
         """The row that owns `key`, or None."""
-        return _find(*self._place(key))
+        code = pack("q", hash(key))
+        return self._search(code[_CODE], code[:_CODE])
 
-    def _place(self, key: str) -> tuple[bytearray, bytes]:
-        code = hash(key) & _ALL_BITS
-        number = code & (self._level - 1)
-        if number < self._split:
-            number = code & (2 * self._level - 1)
-        return self._shards[number], (code >> 8).to_bytes(_HASH, "little")
+    def _search(self, part: int, code: bytes) -> int | None:
+        shard = part * _SHARDS + code[-1] * _SHARDS // 256
+        for entries in (self._parts[part], b"".join((self._open[shard], *self._full[shard]))):
+            at = entries.find(code)
+            while at >= 0 and at % _ENTRY:  # not an entry's start, but bytes of two that look like it
+                at = entries.find(code, at + 1)
+            if at >= 0:
+                return int.from_bytes(entries[at + _CODE : at + _ENTRY], byteorder)
+        return None
 
-    def _grow(self) -> None:
-        """Split one shard in two, by the next bit of its entries' hashes."""
-        self._room = _MEAN_ENTRIES
-        byte, bit = divmod(self._level.bit_length() - 1 - 8, 8)
-        bit = 1 << bit
-        shard = bytes(self._shards[self._split])
-        entries = [shard[at : at + _ENTRY] for at in range(0, len(shard), _ENTRY)]
-        self._shards[self._split] = bytearray(b"".join([entry for entry in entries if not entry[byte] & bit]))
-        self._shards.append(bytearray(b"".join([entry for entry in entries if entry[byte] & bit])))
-        self._split += 1
-        if self._split == self._level:
-            self._level *= 2
-            self._split = 0
+    def _deal_out(self) -> None:
+        """Move the entries of every part to its shards."""
+        self._lately = 0
+        for number, part in enumerate(self._parts):
+            mine = slice(number * _SHARDS, (number + 1) * _SHARDS)
+            shards = self._open[mine]
+            for byte, (entry,) in zip(part[_CODE - 1 :: _ENTRY], iter_unpack(f"{_ENTRY}s", part), strict=True):
+                shards[byte * _SHARDS // 256] += entry
+            part.clear()
+            for shard, full in zip(shards, self._full[mine], strict=True):
+                while len(shard) >= _PAGE:
+                    full.append(bytes(shard[:_PAGE]))
+                    del shard[:_PAGE]
 
-
-def _find(shard: bytearray, needle: bytes) -> int | None:
-    at = shard.find(needle)
-    while at >= 0 and at % _ENTRY:
-        at = shard.find(needle, at + 1)
-    return None if at < 0 else int.from_bytes(shard[at + _HASH : at + _ENTRY], "little")
+    def _enlarge_filter(self) -> None:
+        """Make the filter anew from the shards, twice as large; in their order it is written from end to end."""
+        self._deal_out()
+        size = 2 * len(self._filter)
+        self._filter = bytearray()  # the old one goes before the new one comes
+        self._filter = seen = bytearray(size)
+        self._room += size * 3 // 8
+        self._shift -= 1
+        shift = self._shift
+        for number, (shard, full) in enumerate(zip(self._open, self._full, strict=True)):
+            entries = b"".join((shard, *full))
+            halves = bytearray([number // _SHARDS]) * (len(entries) // _ENTRY * 4)
+            for byte in range(3):
+                halves[byte::4] = entries[4 + byte :: _ENTRY]
+            masks = entries[::_ENTRY].translate(_MASKS)
+            for half, mask in zip(array("I", halves), masks, strict=True):
+                seen[half >> shift] |= mask
