@@ -74,7 +74,8 @@ class RowsInput:
     def _copied(self) -> Iterator[Rows]:
         for rows in self.rows:
             if self.copy is not None:
-                self.copy.write(rows.records(), rows.index)
+                # With its gaps, so that a chunk of the copy has the same columns, in the same order.
+                self.copy.write(rows.records(gaps=True), rows.index)
             yield rows
 
 

@@ -14,6 +14,7 @@ import attrs
 import msgspec
 
 from headcount.errors import JournalError, UsageError
+from headcount.journal.lock import is_locked
 from headcount.journal.sqlite import SqliteJournal
 
 _JOURNAL = "journal.sqlite"
@@ -76,6 +77,14 @@ class RunFolder:
         if not isinstance(settings, dict):
             raise JournalError(f"journal {self.journal_path} holds no settings")
         return settings
+
+    @property
+    def in_use(self) -> bool:
+        """Whether another process works on the run now. Raises JournalError."""
+        try:
+            return is_locked(self.path / "lock")
+        except OSError as error:
+            raise JournalError(f"{self.path / 'lock'} cannot be read: {error.strerror}") from error
 
     def open_journal(self) -> SqliteJournal:
         """The journal, for this process alone. Raises RunLocked, JournalError.

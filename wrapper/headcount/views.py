@@ -17,10 +17,12 @@ from typing import BinaryIO, Self
 import attrs
 import msgspec
 
+from headcount.core.batches import Answer
+from headcount.core.ledger import Ledger
 from headcount.errors import FatalError
 from headcount.journal.events import Stretch
 from headcount.journal.sqlite import SqliteJournal
-from headcount.outcome import Kind, Problem, Status
+from headcount.outcome import Kind, Problem, Report, Status
 from headcount.records.rows import Cell, Rows
 from headcount.run_folder import RunFolder, encode_lines, open_private
 
@@ -36,7 +38,6 @@ SUMMARY_KEYS = (
     "exit_code",
 )
 
-_NOT_REACHED = Problem(Kind.STOPPED, detail="the run ended before this row")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NAMES = ("outcomes.jsonl", "rejected.jsonl", "unknown.jsonl", "rejected.csv")
 
@@ -58,14 +59,49 @@ class _Line(msgspec.Struct, gc=False):
     of_row: int | None
 
 
-def render(folder: RunFolder, journal: SqliteJournal, chunks: Iterable[Rows], summary: Mapping[str, object]) -> None:
+def account(stretches: Iterable[Stretch], count: int, stop: Problem | None = None) -> Report:
+    """The counts and problems of the first `count` rows of a run, as `render` writes them row by row."""
+    ledger = Ledger()
+    not_reached = _not_reached(stop)
+    for stretch in stretches:
+        _leave_out(ledger, stretch.rows[0], not_reached)
+        if stretch.rows[-1] - stretch.rows[0] + 1 == len(stretch.rows):
+            ledger.open(len(stretch.rows))
+            ledger.settle(stretch.rows, stretch.answer, 0)
+        else:
+            for position, row in enumerate(stretch.rows):
+                _leave_out(ledger, row, not_reached)
+                ledger.open(1)
+                ledger.settle([row], stretch.answer.pick([position]), 0)
+        ledger.discard()
+    _leave_out(ledger, count, not_reached)
+    return Report({status: ledger.counts[status] for status in Status}, ledger.groups())
+
+
+def _leave_out(ledger: Ledger, until: int, problem: Problem) -> None:
+    """Enter the rows up to `until` as those that the run did not reach."""
+    rows = range(ledger.opened, until)
+    if rows:
+        ledger.open(len(rows))
+        ledger.settle(rows, Answer.same(len(rows), Status.NOT_SENT, problem), 0)
+        ledger.discard()
+
+
+def render(
+    folder: RunFolder,
+    journal: SqliteJournal,
+    chunks: Iterable[Rows],
+    summary: Mapping[str, object],
+    stop: Problem | None = None,
+) -> None:
     """Write the views of a run into its folder, each in place of an earlier one, whole or not at all.
 
     `chunks` are the rows that the run has read, from the first on; one of which the journal says nothing is
-    `not_sent`. `summary` has the keys SUMMARY_KEYS. Raises FatalError when a view cannot be written (the
-    journal is not touched, and earlier views stay), JournalError, and what reading the chunks raises.
+    `not_sent`, for the reason `stop` if there is one. `summary` has the keys SUMMARY_KEYS. Raises FatalError
+    when a view cannot be written (the journal is not touched, and earlier views stay), JournalError, and what
+    reading the chunks raises.
     """
-    words = _Words(journal.stretches())
+    words = _Words(journal.stretches(), _not_reached(stop))
     try:
         with ExitStack() as stack:
             outcomes, rejected, unknown, table = (stack.enter_context(_View(folder.path / name)) for name in _NAMES)
@@ -87,6 +123,12 @@ def render(folder: RunFolder, journal: SqliteJournal, chunks: Iterable[Rows], su
             f"the views in {folder.path} cannot be written: {error.strerror};"
             " the journal is whole, resume the run when there is room"
         ) from error
+
+
+def _not_reached(stop: Problem | None) -> Problem:
+    if stop is None:
+        return Problem(Kind.STOPPED, "the run ended before this row", retryable=True)
+    return Problem(stop.kind, stop.detail, retryable=True)
 
 
 class _View:
@@ -128,7 +170,8 @@ class _Said:
 class _Words:
     """Cuts the journal's stretches to the chunks of the input."""
 
-    def __init__(self, stretches: Iterator[Stretch]) -> None:
+    def __init__(self, stretches: Iterator[Stretch], not_reached: Problem) -> None:
+        self._not_reached = not_reached
         self._stretches = stretches
         self._stretch = next(stretches, None)
 
@@ -145,7 +188,7 @@ class _Words:
         if told < size:
             for position, status in enumerate(said.statuses):
                 if status is Status.NOT_SENT:
-                    said.problems.setdefault(position, _NOT_REACHED)
+                    said.problems.setdefault(position, self._not_reached)
         return said
 
 

@@ -33,3 +33,18 @@ class Lock:
     def release(self) -> None:
         """Let another process have the run."""
         os.close(self._descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether another process holds the lock at `path` now. Raises OSError when that cannot be known."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

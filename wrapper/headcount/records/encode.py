@@ -36,7 +36,7 @@ class Encoder:
 
     def rows(self, rows: Rows) -> Prepared:
         """Encode a chunk of columns."""
-        rows = _flat_attributes(rows)
+        rows = flat_attributes(rows)
         plan = self._plan(rows.columns)
         cells = dict(zip(rows.columns, rows.cells, strict=True))
         problems = dict(rows.problems)
@@ -121,7 +121,7 @@ def _cells(contact: Contact) -> list[tuple[str, Cell]]:
     return [(name, cell) for name, cell in cells if cell is not None]
 
 
-def _flat_attributes(rows: Rows) -> Rows:
+def flat_attributes(rows: Rows) -> Rows:
     """The rows with a column `attributes` of objects taken apart into columns `attributes.NAME`."""
     name = ATTRIBUTES.removesuffix(".")
     if name not in rows.columns:

@@ -33,9 +33,9 @@ class Rows:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def records(self) -> Iterator[dict[str, Cell] | list[str]]:
+    def records(self, *, gaps: bool = False) -> Iterator[dict[str, Cell] | list[str]]:
         """One JSON value a record: an object of the cells that are not absent, or, for a record that
-        could not be read, the list of its texts.
+        could not be read, the list of its texts. With `gaps` the absent cells are there too, as null.
 
         Written one to a line these are a JSON Lines source with the same rows: a list is no record
         there either, so that a replay lets no damaged record through.
@@ -45,4 +45,4 @@ class Rows:
                 yield self.damaged.get(position, [])
             else:
                 cells = (column[position] for column in self.cells)
-                yield {name: cell for name, cell in zip(self.columns, cells, strict=True) if cell is not None}
+                yield {name: cell for name, cell in zip(self.columns, cells, strict=True) if gaps or cell is not None}
