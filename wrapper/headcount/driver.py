@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -152,6 +153,7 @@ class Driver:
         self._digest = b""
         self._exhausted = False
         self._failure: Exception | None = None
+        self._restored: Counter[Status] = Counter()
         self.ledger = ledger
 
     @property
@@ -281,6 +283,7 @@ class Driver:
             self.ledger.settle(rows, answer, 0)
         for outcome in recorded:
             self.ledger.restore(outcome)
+            self._restored[outcome.status] += 1
         self._watch_errors()
 
     def _owner(self, identities: Sequence[str], row: int) -> int | None:
@@ -361,7 +364,11 @@ class Driver:
         return [Settlement(batch, Answer.same(len(batch), Status.NOT_SENT, problem), 0)]
 
     def _watch_errors(self) -> None:
-        limit, counts = self._max_errors, self.ledger.counts
-        bad = counts[Status.REJECTED] + counts[Status.UNKNOWN]
-        if limit is not None and limit.exceeded(bad, self.ledger.settled):
+        limit = self._max_errors
+        if limit is None:
+            return
+        # What earlier runs settled counts no more: a run that they stopped could not be resumed otherwise.
+        counts, restored = self.ledger.counts, self._restored
+        bad = sum(counts[status] - restored[status] for status in (Status.REJECTED, Status.UNKNOWN))
+        if limit.exceeded(bad, self.ledger.settled - restored.total()):
             self._engine.stop(Stop(Kind.ERROR_LIMIT, f"{bad} contacts rejected or unknown"))

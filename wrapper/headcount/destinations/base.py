@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -85,9 +86,19 @@ def environment(name: str) -> str:
 
 
 def secret_from_environment(name: str) -> Secret:
-    """A secret from the environment; its name stands in whatever is wrong with it."""
+    """A secret from the environment, or from the file that the variable with `_FILE` behind its name names.
+
+    Its name stands in whatever is wrong with it, its text never. Raises UsageError.
+    """
+    file = os.environ.get(f"{name}_FILE")
     try:
+        if file and not os.environ.get(name):
+            return Secret(Path(file).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r"))
         return Secret(environment(name))
+    except OSError as error:
+        raise UsageError(f"{name}_FILE: {file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{name}_FILE: {file} is not UTF-8 text") from None
     except UsageError as error:
         raise UsageError(f"{name}: {error}") if name not in str(error) else error from None
 

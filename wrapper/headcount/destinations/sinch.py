@@ -172,6 +172,7 @@ class Sinch:
         if region not in _REGIONS:
             raise UsageError(f"{region!r} is no region of Sinch; the regions are {', '.join(_REGIONS)}")
         self.auth = auth
+        self.region = region
         self.layout = SinchLayout(channel, default_region)
         self.layout.field(_IDENTITIES + channel)
         self.check = ContactCheck("sinch_batch")
@@ -180,9 +181,14 @@ class Sinch:
 
     @classmethod
     def from_env(
-        cls, *, endpoint: Endpoint = None, channel: str = "SMS", default_region: str | None = None
+        cls,
+        *,
+        endpoint: Endpoint = None,
+        region: str | None = None,
+        channel: str = "SMS",
+        default_region: str | None = None,
     ) -> Sinch:
-        """A project by SINCH_PROJECT_ID, SINCH_KEY_ID, SINCH_KEY_SECRET and, if not `us`, SINCH_REGION.
+        """A project by SINCH_PROJECT_ID, SINCH_KEY_ID, SINCH_KEY_SECRET and, without `region`, SINCH_REGION or `us`.
 
         Raises UsageError when one is missing.
         """
@@ -192,7 +198,7 @@ class Sinch:
         return cls(
             auth=ClientCredentials(token_url, environment("SINCH_KEY_ID"), secret),
             project_id=project_id,
-            region=os.environ.get("SINCH_REGION") or "us",
+            region=region or os.environ.get("SINCH_REGION") or "us",
             channel=channel,
             endpoint=endpoint,
             default_region=default_region,
@@ -216,7 +222,7 @@ class Sinch:
         raise AssertionError("no mode of Sinch looks up within a run")
 
     def describe(self) -> Mapping[str, str]:
-        settings = {"channel": self.layout.channel, "default_region": self.layout.default_region}
+        settings = {"region": self.region, "channel": self.layout.channel, "default_region": self.layout.default_region}
         return {name: value for name, value in settings.items() if value is not None}
 
 
