@@ -224,9 +224,7 @@ class Maker:
                 "given_name": given,
                 "surname": surname,
                 "language": self.random.choice(languages),
-                "consent": self.random.choice(
-                    ["yes", "yes", "yes", "no", "no", "true", "false", "1", "0", ""]
-                ),
+                "consent": self.random.choice(["yes", "yes", "yes", "no", "no", "true", "false", "1", "0", ""]),
                 "city": self.random.choice(CITIES[locale]) if locale in CITIES else faker.city(),
                 "tags": ";".join(self.random.sample(TAGS, self.random.choice([0, 0, 1, 1, 2]))),
                 "note": self.random.choice(NOTES) if self.random.random() < 0.1 else "",

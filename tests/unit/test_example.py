@@ -134,9 +134,7 @@ KEYS: dict[str, Callable[[list[str]], list[str]]] = {
 
 
 @pytest.mark.parametrize("vendor", LOADS)
-def test_the_ledger_skips_what_an_earlier_row_sent(
-    rows: list[list[str]], ledger: dict[str, Any], vendor: str
-) -> None:
+def test_the_ledger_skips_what_an_earlier_row_sent(rows: list[list[str]], ledger: dict[str, Any], vendor: str) -> None:
     exceptions = ledger["loads"][vendor]["exceptions"]
     owners: dict[str, int] = {}
     repeats = {}
@@ -179,10 +177,9 @@ def differences(tmp_path: Path, counts: dict[str, int], outcomes: list[dict[str,
         "exceptions": {"2": ["rejected", "invalid_value"], "3": ["skipped", "repeated", 1]},
     }
     problems = [{"status": o["status"], "kind": o["kind"], "count": 1} for o in outcomes if o["kind"]]
-    tmp_path.joinpath("outcomes.jsonl").write_text(
-        "".join(json.dumps(outcome) + "\n" for outcome in outcomes)
-    )
-    return demo.differences(expected, {"counts": counts, "problems": problems}, tmp_path)  # type: ignore[no-any-return]
+    tmp_path.joinpath("outcomes.jsonl").write_text("".join(json.dumps(outcome) + "\n" for outcome in outcomes))
+    tmp_path.joinpath("summary.json").write_text(json.dumps({"counts": counts, "problems": problems}))
+    return demo.differences(expected, tmp_path)  # type: ignore[no-any-return]
 
 
 CREATED = {"row": 1, "status": "created", "kind": None, "of_row": None}
@@ -210,3 +207,26 @@ def test_the_demo_finds_what_differs(
     tmp_path: Path, counts: dict[str, int], outcomes: list[dict[str, Any]], word: str
 ) -> None:
     assert word in "; ".join(differences(tmp_path, counts, outcomes))
+
+
+def test_the_demo_loads_into_all_three_and_finds_every_row_as_the_ledger_has_it(
+    ledger: dict[str, Any], tmp_path: Path
+) -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "demo.py"), "--runs", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for vendor, load in ledger["loads"].items():
+        (run_dir,) = tmp_path.glob(f"demo-*-{vendor}")
+        assert str(run_dir) in done.stdout + done.stderr
+        terms = [f"{load['counts'].get(status, 0)} {status}" for status in ("created", "accepted", "rejected")]
+        assert re.search(rf"10000 input = .*{'.*'.join(terms)}", done.stdout)
+
+
+def test_the_demo_fails_with_a_wrong_ledger(ledger: dict[str, Any], tmp_path: Path) -> None:
+    load = ledger["loads"]["pabbly"] | {"counts": {"created": 10_000}}
+    tmp_path.joinpath("ledger.json").write_text(json.dumps({"input": 10_000, "loads": {"pabbly": load}}))
+    command = [sys.executable, str(ROOT / "scripts" / "demo.py"), "--runs", str(tmp_path)]
+    command += ["--ledger", str(tmp_path / "ledger.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pabbly: created: the ledger says 10000, the run 98" in done.stdout
