@@ -25,17 +25,17 @@ class KeyTable:
 
     Random access to memory is what costs time, so the usual key, one never seen, makes it once. Three layers:
 
-    - The filter answers "never seen" or "perhaps". A key sets three bits (of 56 triples, by its hash's first byte) in
-      one byte of the filter (by its hash's upper half). When it has taken three keys for every four bytes it is
-      made anew, twice as large; until then at most one new key in twenty looks familiar.
-    - Parts, by the hash's last byte, take new entries at their end: the rest of the hash and the row. They are so
-      few that their ends stay in the processor's cache.
+    - The filter answers "never seen" or "perhaps". A key sets three bits (one of 56 triples, by its hash's
+      first byte) in one byte of the filter (by its hash's upper half). When the filter has taken three keys for
+      every four bytes it is made anew, twice as large; until then at most one new key in twenty looks familiar.
+    - Parts, by the hash's last byte, take new entries at their end: the rest of the hash, and the row. They are
+      so few that their ends stay in the processor's cache.
     - Shards, by six bits of the byte before, hold the older entries of their part, which are dealt out to them
       part by part, thousands at a time. A shard is a list of full pages and an open one. Pages are of one size
       and never move, so growing neither stands in memory twice nor leaves holes.
 
-    Only "perhaps" searches, as bytes, the one part and the one shard that could hold the hash. Among ten million
-    rows two different keys share a hash once in some four hundred thousand runs.
+    Only "perhaps" searches, as bytes, the one part and the one shard that could hold the hash: some
+    microseconds. Among ten million rows two different keys share a hash once in some four hundred thousand runs.
     """
 
     def __init__(self) -> None:
@@ -54,8 +54,8 @@ class KeyTable:
     def claim_all(self, keys: Sequence[str | None], first_row: int) -> dict[int, int]:
         """Give each key to its row, counted from `first_row`, unless an earlier claim gave it away.
 
-        Answers the owner of each key that had one, by the key's position in `keys`; the owner may be a row of the
-        same call. None is no key. Cheapest a key with a thousand keys or so a call. Raises OverflowError, and
+        Answers the owner of each key that had one, by the key's position in `keys`; the owner may be a row of
+        the same call. None is no key. Cheapest a key with a thousand keys or so a call. Raises OverflowError, and
         claims nothing, for a row that does not fit four bytes.
         """
         numbers = array("I", list(range(first_row, first_row + len(keys))))
@@ -112,7 +112,8 @@ class KeyTable:
         for number, part in enumerate(self._parts):
             mine = slice(number * _SHARDS, (number + 1) * _SHARDS)
             shards = self._open[mine]
-            for byte, (entry,) in zip(part[_CODE - 1 :: _ENTRY], iter_unpack(f"{_ENTRY}s", part), strict=True):
+            entries = iter_unpack(f"{_ENTRY}s", part)
+            for byte, (entry,) in zip(part[_CODE - 1 :: _ENTRY], entries, strict=True):
                 shards[byte * _SHARDS // 256] += entry
             part.clear()
             for shard, full in zip(shards, self._full[mine], strict=True):
@@ -121,7 +122,7 @@ class KeyTable:
                     del shard[:_PAGE]
 
     def _enlarge_filter(self) -> None:
-        """Make the filter anew from the shards, twice as large; in their order it is written from end to end."""
+        """Make the filter anew, twice as large, from the shards; in their order it is written end to end."""
         self._deal_out()
         size = 2 * len(self._filter)
         self._filter = bytearray()  # the old one goes before the new one comes
