@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from headcount.errors import UsageError
 from headcount.outcome import Kind
 from headcount.records import normalise
 from headcount.records.normalise import Refused
@@ -151,8 +152,8 @@ def _by_libphonenumber(text: str) -> str | None:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
-        return None
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None  # a local number, without its area code, cannot be reached from everywhere
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -174,6 +175,21 @@ def test_the_quick_way_answers_as_libphonenumber_does(text: str) -> None:
     else:
         assert normalise.phone(text, None) == expected
         assert normalise.phone_digits(text[1:], None) == expected[1:]
+
+
+@pytest.mark.parametrize("region", ["XX", "de", "Germany", ""])
+def test_a_default_region_that_there_is_not_is_refused(region: str) -> None:
+    with pytest.raises(UsageError, match="is no region"):
+        normalise.check_region(region)
+
+
+def test_a_default_region_or_none_is_taken() -> None:
+    normalise.check_region(None)
+    normalise.check_region("DE")
+
+
+def test_a_local_number_is_refused() -> None:
+    refused(lambda: normalise.phone_digits("447911", None), leaks="447911")
 
 
 # E-mail

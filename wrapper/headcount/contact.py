@@ -11,7 +11,7 @@ import attrs
 class Contact:
     """A person, in words that fit every vendor. What is None is absent and is never sent.
 
-    A field that the destination has no place for is an error of the call, not dropped in silence.
+    A field that the destination has no place for is left out; the load's `warnings` name it.
     """
 
     external_id: str | None = None

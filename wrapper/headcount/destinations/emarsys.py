@@ -143,6 +143,7 @@ class Emarsys:
         key = str(key_field)
         if not key.isascii() or not key.isdigit():
             raise UsageError(f"the key field of Emarsys is a field number, not {key!r}")
+        normalise.check_region(default_region)
         self.auth = auth
         self.version = "v2" if isinstance(auth, Wsse) else "v3"
         url = f"https://api.emarsys.net/api/{self.version}/contact"

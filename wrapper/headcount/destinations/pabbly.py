@@ -164,6 +164,7 @@ class Pabbly:
         """Raises UsageError for another word in `on_duplicate`, or an endpoint that may not be used."""
         if on_duplicate not in _ON_DUPLICATE:
             raise UsageError(f"on_duplicate is {' or '.join(_ON_DUPLICATE)}, not {on_duplicate!r}")
+        normalise.check_region(default_region)
         self.auth = auth
         self.on_duplicate = on_duplicate
         self.layout = PabblyLayout(default_region)

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import attrs
 import msgspec
-from headcount_api import specs
 
 from headcount.auth import ClientCredentials
 from headcount.core.answers import Judgement, Meaning, judge_status, unreadable
@@ -36,6 +35,7 @@ from headcount.records import normalise
 from headcount.records.check import ContactCheck
 from headcount.records.fields import Field, Record
 from headcount.transport import Auth
+from headcount_api import specs
 
 _IDENTITIES = "channel_identities."
 _PHONE_CHANNELS = frozenset({"SMS", "WHATSAPP", "RCS", "MMS", "VIBERBM"})
@@ -171,6 +171,7 @@ class Sinch:
             raise UsageError("the project id of Sinch holds letters, digits, - and _ only")
         if region not in _REGIONS:
             raise UsageError(f"{region!r} is no region of Sinch; the regions are {', '.join(_REGIONS)}")
+        normalise.check_region(default_region)
         self.auth = auth
         self.region = region
         self.layout = SinchLayout(channel, default_region)

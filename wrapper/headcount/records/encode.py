@@ -70,10 +70,11 @@ class Encoder:
         plan = self._plans.get(columns)
         if plan is None:
             plan = self._plans[columns] = self._columns.plan(columns)
-            for column in plan.unused:
-                if column not in self._unused:
-                    self._unused.add(column)
-                    self.warnings.append(f"the column {column!r} reaches nothing; --map FIELD={column} would send it")
+            unused = [column for column in plan.unused if column not in self._unused]
+            if unused:
+                self._unused.update(unused)
+                named = f"column {unused[0]} reaches" if len(unused) == 1 else f"columns {', '.join(unused)} reach"
+                self.warnings.append(f"the {named} nothing; --map FIELD={unused[0]} would send it")
         return plan
 
     def _prepared(self, start: int, records: list[Record], problems: dict[int, Problem]) -> Prepared:

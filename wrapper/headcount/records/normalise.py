@@ -13,6 +13,7 @@ import unicodedata
 from functools import cache
 from typing import NoReturn
 
+from headcount.errors import UsageError
 from headcount.outcome import Kind, Problem
 from headcount.records import languages
 
@@ -58,6 +59,15 @@ def phone(text: str, region: str | None) -> str:
     if region is None:
         _refuse("no dialing code: write it as +..., or name --default-region")
     return _parsed(written, region)
+
+
+def check_region(region: str | None) -> None:
+    """Raises UsageError for what is no ISO 3166-1 alpha-2 region with phone numbers; None is none."""
+    if region is not None:
+        import phonenumbers
+
+        if region not in phonenumbers.SUPPORTED_REGIONS:
+            raise UsageError(f"{region!r} is no region: it takes two capital letters, such as GB or DE")
 
 
 def phone_digits(text: str, region: str | None) -> str:
@@ -120,15 +130,14 @@ def _parsed(written: str, region: str | None) -> str:
     if number.extension:
         _refuse("the phone number has an extension")
     reason = phonenumbers.is_possible_number_with_reason(number)
-    if reason in (
-        phonenumbers.ValidationResult.IS_POSSIBLE,
-        phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY,
-    ):
+    if reason == phonenumbers.ValidationResult.IS_POSSIBLE:
         return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
     if reason == phonenumbers.ValidationResult.TOO_SHORT:
         _refuse("too short for a phone number of its dialing code")
     if reason == phonenumbers.ValidationResult.TOO_LONG:
         _refuse("too long for a phone number of its dialing code")
+    if reason == phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
+        _refuse("a local phone number, without its area code")
     _refuse("no phone number of its dialing code has that length")
 
 
@@ -160,8 +169,7 @@ def _plan(dialing_code: str) -> tuple[frozenset[int], re.Pattern[str] | None] | 
     assert metadata is not None and metadata.general_desc is not None, "every dialing code has its plan"
     general = metadata.general_desc
     prefix = metadata.national_prefix_for_parsing
-    lengths = frozenset(general.possible_length) | frozenset(general.possible_length_local_only)
-    return lengths, re.compile(prefix) if prefix else None
+    return frozenset(general.possible_length), re.compile(prefix) if prefix else None
 
 
 # E-mail addresses
