@@ -119,14 +119,15 @@ def test_hashes_that_differ_in_one_bit_are_different_keys(small_layers: None, bi
     assert table.claim_all([Hashed(code), Hashed(code ^ 1 << bit)], 9) == {0: 7, 1: 8}
 
 
-def test_two_neighbours_that_together_look_like_a_third_key_are_not_taken_for_it() -> None:
+def test_two_neighbours_that_together_look_like_a_third_key_are_not_taken_for_it(small_layers: None) -> None:
     table, first_row = KeyTable(), 0x44332211
-    table.claim_all([Hashed(0x7F_0000_0000_000000), Hashed(0x7F_0000_0000_776655)], first_row)
-    between = Hashed.__new__(
-        Hashed, int.from_bytes(first_row.to_bytes(4, sys.byteorder) + b"\x55\x66\x77\x7f", "little")
-    )
+    left, right = Hashed(0x7F00_0000_0000_0011), Hashed(0x7F00_0000_0077_6655)
+    table.claim_all([left, right], first_row)
+    # In memory left's row and right's first bytes are this key's bytes, and left has set its bits in the filter.
+    between = Hashed(0x7F77_6655_4433_2211)
     assert table.owner(between) is None
-    assert table.owner(Hashed(0x7F_0000_0000_776655)) == first_row + 1
+    assert table.claim_all([between], 5) == {}
+    assert (table.owner(left), table.owner(right), table.owner(between)) == (first_row, first_row + 1, 5)
 
 
 def test_a_row_that_four_bytes_cannot_hold_is_refused_and_claims_nothing() -> None:

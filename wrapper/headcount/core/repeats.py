@@ -8,12 +8,10 @@ from itertools import combinations, cycle, islice
 from struct import iter_unpack, pack, unpack
 from sys import byteorder
 
-_HASH = 8
-_ROW = 4
+_HASH, _ROW = 8, 4  # bytes
 _CODE = _HASH - 1  # of a hash an entry keeps all but its last byte, which is the number of its part
 _ENTRY = _CODE + _ROW
-_PARTS = 256
-_SHARDS = 64  # in each part
+_PARTS, _SHARDS = 256, 64  # shards in each part
 _LATELY = 1 << 16  # entries that the parts may hold together before they are dealt out to the shards
 _PAGE = 43 * _ENTRY  # with its header just under the 512 bytes up to which Python packs objects tightly
 _FIRST_FILTER = 1 << 21
@@ -49,7 +47,17 @@ class KeyTable:
 
     def claim(self, key: str, row: int) -> int | None:
         """Give `key` to `row` unless it has an owner; answers the earlier owner, or None."""
-        return self.claim_all((key,), row).get(0)
+        self._make_room(1)
+        code, number = pack("q", hash(key)), row.to_bytes(_ROW, byteorder)
+        place, mask = int.from_bytes(code[4:], byteorder) >> self._shift, _MASKS[code[0]]
+        if self._filter[place] & mask != mask:
+            self._filter[place] |= mask
+        elif (owner := self._search(code[_CODE], code[:_CODE])) is not None:
+            return owner
+        self._parts[code[_CODE]] += code[:_CODE] + number
+        self._room -= 1
+        self._lately += 1
+        return None
 
     def claim_all(self, keys: Sequence[str | None], first_row: int) -> dict[int, int]:
         """Give each key to its row, counted from `first_row`, unless an earlier claim gave it away.
@@ -62,8 +70,7 @@ class KeyTable:
         if None in keys:
             numbers = array("I", [row for row, key in zip(numbers, keys, strict=True) if key is not None])
             keys = [key for key in keys if key is not None]
-        while self._room < len(keys):
-            self._enlarge_filter()
+        self._make_room(len(keys))
         hashes, rows = pack(f"{len(keys)}q", *map(hash, keys)), numbers.tobytes()
         table = bytearray(_ENTRY * len(keys))
         for byte in range(_CODE):
@@ -84,17 +91,15 @@ class KeyTable:
                 owners[int.from_bytes(entry[_CODE:], byteorder) - first_row] = owner
                 continue
             parts[part] += entry
-
         self._room -= len(keys) - len(owners)
         self._lately += len(keys) - len(owners)
-        if self._lately >= _LATELY:
-            self._deal_out()
         return owners
 
     def owner(self, key: str) -> int | None:
         """The row that owns `key`, or None."""
         code = pack("q", hash(key))
-        return self._search(code[_CODE], code[:_CODE])
+        place, mask = int.from_bytes(code[4:], byteorder) >> self._shift, _MASKS[code[0]]
+        return self._search(code[_CODE], code[:_CODE]) if self._filter[place] & mask == mask else None
 
     def _search(self, part: int, code: bytes) -> int | None:
         shard = part * _SHARDS + code[-1] * _SHARDS // 256
@@ -105,6 +110,12 @@ class KeyTable:
             if at >= 0:
                 return int.from_bytes(entries[at + _CODE : at + _ENTRY], byteorder)
         return None
+
+    def _make_room(self, keys: int) -> None:
+        while self._room < keys:  # so that few look familiar by chance
+            self._enlarge_filter()
+        if self._lately >= _LATELY:
+            self._deal_out()
 
     def _deal_out(self) -> None:
         """Move the entries of every part to its shards."""
@@ -128,13 +139,11 @@ class KeyTable:
         self._filter = bytearray()  # the old one goes before the new one comes
         self._filter = seen = bytearray(size)
         self._room += size * 3 // 8
-        self._shift -= 1
-        shift = self._shift
+        self._shift = shift = self._shift - 1
         for number, (shard, full) in enumerate(zip(self._open, self._full, strict=True)):
             entries = b"".join((shard, *full))
             halves = bytearray([number // _SHARDS]) * (len(entries) // _ENTRY * 4)
             for byte in range(3):
                 halves[byte::4] = entries[4 + byte :: _ENTRY]
-            masks = entries[::_ENTRY].translate(_MASKS)
-            for half, mask in zip(array("I", halves), masks, strict=True):
+            for half, mask in zip(array("I", halves), entries[::_ENTRY].translate(_MASKS), strict=True):
                 seen[half >> shift] |= mask
