@@ -21,7 +21,7 @@ def show_result(run: Run, result: Result, *, as_json: bool) -> None:
     if result.error is not None:
         screen.say(str(result.error))
     elif report.stop is not None:
-        screen.say(f"the run was ended: {report.stop.kind}: {report.stop.detail}")
+        screen.say(f"the run ended before its input did ({report.stop.kind}): {report.stop.detail}")
     unknown = report.counts[Status.UNKNOWN]
     if unknown:
         screen.say(
@@ -34,7 +34,7 @@ def show_result(run: Run, result: Result, *, as_json: bool) -> None:
     screen.say(f"outcome of each row: {run.folder.path}/outcomes.jsonl")
     if as_json:
         screen.tell_json(result.summary)
-        screen.say(report.identity)
+        screen.say_plainly(report.identity)
     else:
         screen.tell(report.identity)
 

@@ -21,6 +21,11 @@ def say(text: str) -> None:
     _write(sys.stderr, f"headcount: {' '.join(text.split())}\n")
 
 
+def say_plainly(text: str) -> None:
+    """A line for people, as it is."""
+    _write(sys.stderr, text + "\n")
+
+
 def tell(text: str) -> None:
     """A line of data. A reader that has gone away is no error."""
     _write(sys.stdout, text + "\n")
@@ -38,7 +43,7 @@ def complain(error: TyperException) -> None:
     text: str = getattr(error, "format_message", lambda: str(error))()
     context: Any = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
-        _write(sys.stderr, text + "\n")
+        say_plainly(text)
         return
     hint = f" (see {context.command_path} --help)" if context is not None else ""
     say(text.rstrip(".") + hint)
