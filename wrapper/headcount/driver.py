@@ -14,7 +14,7 @@ from typing import Protocol
 
 import attrs
 
-from headcount.core.answers import Judgement, judge_failure
+from headcount.core.answers import Judgement, Meaning, judge_failure
 from headcount.core.batches import Answer, Batcher, Limits
 from headcount.core.engine import Engine
 from headcount.core.exchange import Failure, Reply, Request
@@ -333,7 +333,7 @@ class Driver:
             if arrival.job is None or arrival.answer is None:
                 continue
             judgement = self._judge(arrival.job, arrival.answer)
-            throttled = isinstance(arrival.answer, Failure) or arrival.answer.status == 429
+            throttled = isinstance(arrival.answer, Failure) or judgement.meaning is Meaning.THROTTLED
             wait = wait_asked(arrival.answer.headers, throttled=throttled, wall_now=self._wall_clock())
             self._settle(self._engine.replied(arrival.job, judgement, wait, self._clock()))
         self._watch_errors()
