@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -22,6 +24,8 @@ from headcount.records.masking import mask
 from headcount.transport import Auth, check_endpoint
 
 T = TypeVar("T")
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}|-?[0-9]{1,6}")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 Endpoint = str | Mapping[str, str] | None
 """Scheme, host and port instead of the vendor's own: for all its services, or by service."""
 
@@ -104,19 +108,43 @@ def secret_from_environment(name: str) -> Secret:
 
 
 def decoded(body: bytes, shape: type[T]) -> T | None:
-    """A reply's body as `shape`, or None when it cannot be read that way, whatever the reason."""
+    """A reply's body as `shape`, or None when it cannot be read that way, whatever the reason.
+
+    A name that stands twice in one object is such a reason: which of its values is meant would be a guess.
+    """
     try:
-        return msgspec.json.decode(body, type=shape)
+        value = json.loads(body, object_pairs_hook=_members, parse_constant=_no_number)
+        return msgspec.convert(value, shape, strict=False)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
         return None
 
 
-def entry(raw: object, shape: type[T]) -> T | None:
-    """One entry of a reply, by itself, as `shape`, or None when it is not of that shape."""
-    try:
-        return msgspec.convert(raw, shape, strict=False)
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice")
+    return members
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def code(value: object) -> str | None:
+    """A vendor's code, verbatim, or None for what is none: it is kept and shown, so it may hold nothing else."""
+    return _matching(_CODE, value)
+
+
+def identifier(value: object) -> str | None:
+    """A vendor's id as text, or None for what cannot be one."""
+    return _matching(_IDENTIFIER, value)
+
+
+def _matching(pattern: re.Pattern[str], value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
+    text = str(value)
+    return text if pattern.fullmatch(text) else None
 
 
 def masked(text: str | None, payload: bytes | None = None) -> str | None:

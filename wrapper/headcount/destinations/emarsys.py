@@ -13,21 +13,23 @@ import attrs
 import msgspec
 
 from headcount.auth import ClientCredentials, Wsse
-from headcount.core.answers import Judgement, Meaning, judge_status, unreadable
+from headcount.core.answers import Judgement, Meaning, judge_status
 from headcount.core.batches import Answer, Batch, Envelope, Limits
 from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
 from headcount.destinations.base import (
     Endpoint,
+    code,
     decoded,
     environment,
     guarded,
+    identifier,
     masked,
     relocated,
     secret_from_environment,
 )
-from headcount.errors import BatchRefusedError, UsageError
+from headcount.errors import BatchRefusedError, CredentialsError, EndpointError, UsageError
 from headcount.outcome import Kind, Problem, Status
 from headcount.records import normalise
 from headcount.records.check import ContactCheck
@@ -50,6 +52,9 @@ _CONTACT_CODES: Mapping[str, tuple[Status, Kind]] = {
     "2011": (Status.UNKNOWN, Kind.UNAVAILABLE),
 } | dict.fromkeys(("1006", "1007", "1008", "2006", "2007", "2012", "2013"), (Status.REJECTED, Kind.INVALID_VALUE))
 """What a code means for the contact that it stands with; any other code refuses it."""
+
+_WORST_FIRST = (Status.REJECTED, Status.UNKNOWN, Status.EXISTING)
+"""Which of several codes counts for one contact."""
 
 
 class _Envelope(msgspec.Struct):
@@ -184,7 +189,7 @@ class Emarsys:
         return Request("POST", self._url, _JSON, self.envelope.body(batch.payloads))
 
     def read(self, batch: Batch, reply: Reply) -> Judgement:
-        return guarded(lambda: self._read(batch, reply), lambda: _unread(reply))
+        return guarded(lambda: _read(batch, reply), lambda: judge_status(reply))
 
     def look_up(self, batch: Batch) -> Request:
         """One `checkids` call; its ids come keyed by the key value."""
@@ -192,71 +197,73 @@ class Emarsys:
         return Request("POST", self._url + "/checkids", _JSON, body)
 
     def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
-        return guarded(lambda: _read_look_up(batch, reply, hint), lambda: _unread(reply))
+        return guarded(lambda: _read_look_up(batch, reply, hint), lambda: judge_status(reply))
 
     def describe(self) -> Mapping[str, str]:
         settings = {"key_field": self.layout.key_field, "default_region": self.layout.default_region}
         return {name: value for name, value in settings.items() if value is not None}
 
-    def _read(self, batch: Batch, reply: Reply) -> Judgement:
-        envelope = decoded(reply.body, _Envelope)
-        if envelope is None:
-            return _unread(reply)
-        if envelope.replyCode == 0 and 200 <= reply.status <= 299:
-            return _read_result(batch, reply, envelope.data)
-        if 200 <= reply.status <= 299 or reply.status == 400:
-            return _refusal(batch, reply, str(envelope.replyCode), envelope.replyText)
-        return judge_status(reply, _detail(envelope.replyText, batch), str(envelope.replyCode))
+
+def _read(batch: Batch, reply: Reply) -> Judgement:
+    envelope = decoded(reply.body, _Envelope)
+    if envelope is None:
+        return judge_status(reply)
+    if envelope.replyCode == 0 and 200 <= reply.status <= 299:
+        return _read_result(batch, reply, envelope.data)
+    judgement = _refusal(batch, reply, envelope)
+    problem = judgement.problem
+    if judgement.meaning is Meaning.REFUSED and problem is not None and problem.kind is Kind.EXISTS and len(batch) == 1:
+        return Judgement(Meaning.ANSWERED, Answer([Status.EXISTING], {0: problem}))
+    return judgement
 
 
-def _unread(reply: Reply) -> Judgement:
-    return judge_status(reply)
-
-
-def _refusal(batch: Batch, reply: Reply, code: str, text: object) -> Judgement:
-    """A refusal of the whole, with status 400 or, for some codes, inside a 200."""
-    detail = _detail(text, batch)
-    status, kind = _CONTACT_CODES.get(code, (Status.REJECTED, Kind.REFUSED))
-    problem = Problem(kind, detail, code, reply.status)
-    match code:
+def _refusal(batch: Batch, reply: Reply, envelope: _Envelope) -> Judgement:
+    """A refusal of the whole: by status, and by code with status 400 or, as some codes come, inside a 200."""
+    number = code(envelope.replyCode) or "none"
+    text = envelope.replyText
+    detail = masked(text if isinstance(text, str) else None, batch.payloads[0] if len(batch) == 1 else None)
+    if reply.status != 400 and not 200 <= reply.status <= 299:
+        return judge_status(reply, detail, number)
+    _, kind = _CONTACT_CODES.get(number, (Status.REJECTED, Kind.REFUSED))
+    problem = Problem(kind, detail, number, reply.status)
+    match number:
         case "1000":
             return Judgement(Meaning.TOO_LARGE, problem=attrs.evolve(problem, kind=Kind.TOO_LARGE))
         case "7003":
             throttled = attrs.evolve(problem, kind=Kind.RATE_LIMITED, retryable=True)
             return Judgement(Meaning.THROTTLED, problem=throttled)
         case "2011":
-            return Judgement(Meaning.AMBIGUOUS, problem=attrs.evolve(problem, kind=Kind.UNAVAILABLE))
+            return Judgement(Meaning.AMBIGUOUS, problem=problem)
+        case "1" if reply.status == 400:
+            wrong = EndpointError(f"the endpoint does not offer this call (code 1): {detail}")
+            return Judgement(Meaning.ENDS_REFUSED, problem=problem, error=wrong)
         case "1":
-            return judge_status(attrs.evolve(reply, status=401), detail, code)
-    if code in _OF_THE_WHOLE:
-        error = BatchRefusedError(f"Emarsys refuses every batch with code {code}: {detail}")
+            forbidden = attrs.evolve(problem, kind=Kind.FORBIDDEN)
+            unauthorized = CredentialsError(f"the vendor refused the credentials (code 1): {detail}")
+            return Judgement(Meaning.ENDS_REFUSED, problem=forbidden, error=unauthorized)
+    if number in _OF_THE_WHOLE:
+        error = BatchRefusedError(f"Emarsys refuses every batch with code {number}: {detail}")
         return Judgement(Meaning.REFUSED, problem=problem, error=error)
-    if len(batch) == 1 and status is Status.EXISTING:
-        return Judgement(Meaning.ANSWERED, Answer([status], {0: problem}))
     return Judgement(Meaning.REFUSED, problem=problem)
 
 
 def _read_result(batch: Batch, reply: Reply, data: object) -> Judgement:
-    if not isinstance(data, dict):
-        return unreadable(reply)
+    data = data if isinstance(data, dict) else {}
     ids = _ids(data.get("ids"))
-    errors = data.get("errors")
-    errors = errors if isinstance(errors, dict) else {}
-    if _NO_KEY in errors:
-        code, text = _code_and_text(errors[_NO_KEY])
-        return _refusal(batch, reply, code or "2004", text)
+    errors, readable = _errors(data.get("errors"))
+    if list(errors) == [_NO_KEY] and ids == []:
+        _, _, number, text = _reading(errors[_NO_KEY])
+        return _refusal(batch, reply, _Envelope(int(number or 2004), text))
     named, sure = _named(batch, errors)
     statuses = [Status.CREATED] * len(batch)
     problems: dict[int, Problem] = {}
     vendor_ids: list[str | None] = [None] * len(batch)
     for position, error in named.items():
-        code, text = _code_and_text(error)
-        status, kind = _CONTACT_CODES.get(code or "", (Status.REJECTED, Kind.REFUSED))
+        statuses[position], kind, number, text = _reading(error)
         detail = masked(text if isinstance(text, str) else None, batch.payloads[position])
-        statuses[position] = status
-        problems[position] = Problem(kind, detail, code, reply.status)
+        problems[position] = Problem(kind, detail, number, reply.status)
     rest = [position for position in range(len(batch)) if position not in named]
-    if sure and ids is not None and len(ids) == len(rest) and len(set(ids)) == len(ids):
+    if readable and sure and ids is not None and len(ids) == len(rest) and len(set(ids)) == len(ids):
         for position, vendor_id in zip(rest, ids, strict=True):
             vendor_ids[position] = vendor_id
     else:
@@ -269,17 +276,20 @@ def _read_result(batch: Batch, reply: Reply, data: object) -> Judgement:
 
 def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
     envelope = decoded(reply.body, _Envelope)
-    if not 200 <= reply.status <= 299 or envelope is None or envelope.replyCode != 0:
+    if envelope is None:
         return judge_status(reply)
+    if not 200 <= reply.status <= 299 or envelope.replyCode != 0:
+        return _refusal(batch, reply, envelope)
     data = envelope.data if isinstance(envelope.data, dict) else {}
     found, _ = _named(batch, data["ids"] if isinstance(data.get("ids"), dict) else {}, several=True)
-    errors, _ = _named(batch, data["errors"] if isinstance(data.get("errors"), dict) else {}, several=True)
+    errors, _ = _named(batch, _errors(data.get("errors"))[0], several=True)
     created = hint if isinstance(hint, frozenset) else frozenset()
     answer = Answer.same(len(batch), Status.UNKNOWN, _SILENT)
     vendor_ids: list[str | None] = [None] * len(batch)
     for position in range(len(batch)):
         ids = _ids(found.get(position))
-        if ids:
+        absent = position in errors and _reading(errors[position])[2] == "2008"
+        if ids and not absent:
             vendor_ids[position] = ids[0] if len(ids) == 1 else None
             if len(ids) == 1 and ids[0] in created and batch.keys.count(batch.keys[position]) == 1:
                 answer.statuses[position] = Status.CREATED
@@ -287,10 +297,23 @@ def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
             else:
                 answer.statuses[position] = Status.EXISTING
                 answer.problems[position] = Problem(Kind.EXISTS, "found by its key", None, reply.status)
-        elif position in errors and _code_and_text(errors[position])[0] == "2008":
+        elif absent and not ids:
             answer.statuses[position] = Status.NOT_SENT
             answer.problems[position] = attrs.evolve(_SILENT, detail="not found by its key", retryable=True)
     return Judgement(Meaning.ANSWERED, attrs.evolve(answer, vendor_ids=vendor_ids))
+
+
+def _errors(raw: object) -> tuple[Mapping[str, Any], bool]:
+    """Errors by key value, and whether all of it could be read.
+
+    No errors come as nothing, `[]` or `{}`, and a map whose keys count from 0 as a list: the vendor's PHP.
+    """
+    if isinstance(raw, list):
+        raw = {str(number): error for number, error in enumerate(raw)}
+    if not isinstance(raw, dict):
+        return {}, not raw
+    errors = {key: error for key, error in raw.items() if error}
+    return errors, len(errors) == len(raw)
 
 
 def _named(batch: Batch, entries: Mapping[str, Any], *, several: bool = False) -> tuple[dict[int, Any], bool]:
@@ -326,21 +349,16 @@ def _positions(keys: Iterable[str]) -> dict[str, list[int]]:
 def _ids(raw: object) -> list[str] | None:
     """Ids as text: they come as numbers, as texts, alone or in a list; None when one is neither."""
     values = raw if isinstance(raw, list) else [] if raw is None else [raw]
-    ids = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in values]
-    if not all(isinstance(value, (int, str)) and not isinstance(value, bool) and value != "" for value in ids):
-        return None
-    return [str(value) for value in ids]
+    ids = [identifier(value[0] if isinstance(value, list) and len(value) == 1 else value) for value in values]
+    return [text for text in ids if text is not None] if None not in ids else None
 
 
-def _code_and_text(error: object) -> tuple[str | None, object]:
-    """The code and text of `{code: text}`; of several the first, of a bare text the text."""
-    if isinstance(error, dict):
-        for code, text in error.items():
-            return str(code), text
+def _reading(error: object) -> tuple[Status, Kind, str | None, object]:
+    """What `{code: text}` says of its contact, with code and text; a text alone has no code."""
     if isinstance(error, list) and error:
-        return None, error[0]
-    return None, error
-
-
-def _detail(text: object, batch: Batch) -> str | None:
-    return masked(text if isinstance(text, str) else None, batch.payloads[0] if len(batch) == 1 else None)
+        error = error[0]
+    if not isinstance(error, dict) or not error:
+        return Status.REJECTED, Kind.REFUSED, None, error
+    unlisted = (Status.REJECTED, Kind.REFUSED)
+    readings = [(*_CONTACT_CODES.get(number, unlisted), code(number), text) for number, text in error.items()]
+    return min(readings, key=lambda reading: _WORST_FIRST.index(reading[0]))
