@@ -101,6 +101,8 @@ class Stream:
 def _standard_input() -> Callable[[int], bytes | None]:
     if sys.stdin is None or sys.stdin.closed:
         raise SourceError("standard input is closed")
+    # Without Python's buffer: a thread that waits in it when the interpreter ends would take it down.
+    file = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
     # A raw file gives what is there; a buffered one waits for all that was asked for, except by `read1`.
-    read: Callable[[int], bytes] = getattr(sys.stdin.buffer, "read1", sys.stdin.buffer.read)
+    read: Callable[[int], bytes] = getattr(file, "read1", file.read)
     return read
