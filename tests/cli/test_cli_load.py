@@ -215,6 +215,33 @@ def test_a_reader_that_goes_away_is_no_crash(command: Command, output: str) -> N
     assert b"Broken" not in done.stderr and b"Traceback" not in done.stderr
 
 
+def test_people_who_go_away_are_no_crash(command: Command) -> None:
+    source = command.write("people.csv", "email,shoe\na@example.com,44\nnonsense,45\n")
+    with serve("emarsys") as mock:
+        arguments = [*COMMAND, "load", source, "--to", "emarsys", "--endpoint", mock.url]
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            arguments,
+            cwd=command.folder,
+            env=command.environment(),
+            stdout=subprocess.PIPE,
+            stderr=writing,
+            check=False,
+        )
+        os.close(writing)
+    assert (done.returncode, done.stdout.decode()) == (1, identity(created=1, rejected=1) + "\n")
+
+
+def test_a_deadline_that_passes_exits_with_5(command: Command) -> None:
+    source = command.people(2500)
+    with serve("emarsys", faults={"emarsys": {"faults": [{"delay": 1.0}]}}) as mock:
+        arguments = ("--endpoint", mock.url, "--run-dir", "run", "--concurrency", "1", "--deadline", "0.3")
+        done = command("load", source, "--to", "emarsys", *arguments)
+    assert (done.code, done.last_line) == (5, identity(created=1000, not_sent=1500))
+    assert {line["kind"] for line in outcomes_of(command.folder / "run")[1000:]} == {"deadline"}
+
+
 def on_a_terminal(command: Command, arguments: list[str], env: dict[str, str]) -> bytes:
     """What the command writes to a terminal for people."""
     main, other = pty.openpty()

@@ -93,3 +93,19 @@ def test_endpoints_by_service(command: Command) -> None:
     # The token of one server does not open the other.
     assert done.code == 4
     assert api.stores["emarsys"].writes == other.stores["emarsys"].writes == []
+
+
+def test_a_fourth_vendor_is_found_by_its_entry_point(command: Command) -> None:
+    command.write(
+        "fourth.py", "from headcount.destinations.pabbly import Pabbly\nclass Fourth(Pabbly):\n    name = 'fourth'\n"
+    )
+    information = command.folder / "fourth-1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: fourth\nVersion: 1\n")
+    (information / "entry_points.txt").write_text("[headcount.destinations]\nfourth = fourth:Fourth\n")
+    env = {"PYTHONPATH": str(command.folder)}
+    with serve("pabbly") as mock:
+        done = command("load", command.people(2), "--to", "fourth", "--endpoint", mock.url, "--run-dir", "run", env=env)
+        again = command("resume", "run", env=env)
+    assert (done.code, done.last_line) == (0, identity(created=2))
+    assert (again.code, again.last_line) == (0, identity(created=2))
