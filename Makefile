@@ -2,7 +2,7 @@
 .PHONY: help demo test check generate lock clean
 
 # Any Python from 3.11 on will do: make PYTHON=/path/to/python3 demo
-SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
+SUPPORTED := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 
@@ -49,11 +49,15 @@ clean: ## Remove the environments, caches and builds; run folders stay
 	@$(call environment,.venv-generate,$<)
 	@touch $@
 
+# A virtual environment that works is kept; one that is not there, or whose Python has gone, is made anew.
 define environment
 if ! '$(PYTHON)' -c '$(SUPPORTED)' 2>/dev/null; then \
-	echo "headcount needs Python 3.11 or newer. If it is installed under another name: make PYTHON=python3.11" >&2; \
+	echo "headcount needs Python 3.11 or newer with its venv module. If that has another name or place here:" \
+		"make PYTHON=/path/to/python3.11" >&2; \
 	exit 1; \
 fi; \
 echo "Setting up $(1) with the packages of $(2) (once, about a minute) ..."; \
-'$(PYTHON)' -m venv $(1) && $(1)/bin/python $(PIP) install --require-hashes --requirement $(2)
+{ $(1)/bin/python -c '$(SUPPORTED)' && $(1)/bin/python -m pip --version; } >/dev/null 2>&1 \
+	|| '$(PYTHON)' -m venv --clear $(1) || exit 1; \
+$(1)/bin/python $(PIP) install --require-hashes --requirement $(2)
 endef
