@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
+from io import FileIO
 from typing import Protocol, Self
 
 from headcount.cli import screen
@@ -50,25 +50,26 @@ class Signals:
         self._thread.join(_LAST_SECONDS)
 
     def _watch(self) -> None:
-        with contextlib.closing(open(self._read, "rb", buffering=0)) as pipe:
-            first = self._next(pipe)
+        with open(self._read, "rb", buffering=0) as pipe:
+            first = _next_signal(pipe)
             if not first:
                 return
             self._run.stop(first)
             screen.say("stopping: no call starts any more, those in flight are waited for; once more ends at once")
-            if second := self._next(pipe):
-                threading.Timer(_LAST_SECONDS, os._exit, [128 + first]).start()
+            if _next_signal(pipe):
+                end = threading.Timer(_LAST_SECONDS, os._exit, [128 + first])
+                end.daemon = True
+                end.start()
                 screen.say("ending now: what is in flight becomes unknown")
                 self._run.abort()
-                del second
 
-    @staticmethod
-    def _next(pipe: object) -> int:
-        """The next signal of ours; 0 when there is none to come."""
-        while byte := pipe.read(1):  # type: ignore[attr-defined]
-            if byte[0] in _SIGNALS:
-                return int(byte[0])
-        return 0
+
+def _next_signal(pipe: FileIO) -> int:
+    """The next signal of ours; 0 when there is none to come."""
+    while byte := pipe.read(1):
+        if byte[0] in _SIGNALS:
+            return byte[0]
+    return 0
 
 
 def _do_nothing(number: int, frame: object) -> None:
