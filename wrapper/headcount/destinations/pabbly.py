@@ -19,7 +19,15 @@ from headcount.core.batches import Answer, Batch, Envelope, Limits
 from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
-from headcount.destinations.base import Endpoint, decoded, guarded, masked, relocated, secret_from_environment
+from headcount.destinations.base import (
+    Endpoint,
+    decoded,
+    guarded,
+    identifier,
+    masked,
+    relocated,
+    secret_from_environment,
+)
 from headcount.errors import UsageError
 from headcount.outcome import Kind, Problem, Status
 from headcount.records import normalise
@@ -29,6 +37,7 @@ from headcount.transport import Auth
 
 _ATTRIBUTES = "attributes."
 _ON_DUPLICATE = ("skip", "overwrite")
+_FAILED = frozenset({"error", "fail", "failed", "failure"})
 _PAGE_SIZE = 25
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -45,12 +54,27 @@ class _Failed(msgspec.Struct):
     error: Any = None
     message: Any = None
 
+    @property
+    def text(self) -> str | None:
+        return _first_text(self.error, self.message)
+
 
 class _Result(msgspec.Struct):
     createdContacts: list[Any] | None = None
     failedContacts: list[Any] | None = None
     failedCount: Any = None
     contacts: list[Any] | None = None
+
+    @property
+    def failures(self) -> int | None:
+        """How many failed, by count or by list, whichever says more; None when the count cannot be read."""
+        listed = len(self.failedContacts or ())
+        count = self.failedCount
+        if count is None:
+            return listed
+        if isinstance(count, bool) or not re.fullmatch(r"[0-9]{1,6}", str(count)):
+            return None
+        return max(listed, int(count))
 
 
 class _Envelope(msgspec.Struct):
@@ -63,14 +87,15 @@ class _Envelope(msgspec.Struct):
     @property
     def failed(self) -> bool:
         """Both envelopes that are known can say so inside a 200."""
-        return self.success is False or (isinstance(self.status, str) and self.status.lower() not in ("success", ""))
+        return str(self.success).lower() == "false" or str(self.status).lower() in _FAILED
 
     @property
     def text(self) -> str | None:
-        for text in (self.message, self.error):
-            if isinstance(text, str) and text:
-                return text
-        return None
+        return _first_text(self.message, self.error)
+
+
+def _first_text(*values: object) -> str | None:
+    return next((value for value in values if isinstance(value, str) and value), None)
 
 
 def _digits(mobile: object) -> str:
@@ -197,7 +222,7 @@ class Pabbly:
         return Request("GET", f"{self._url}/?{urlencode({'mobile': batch.keys[0]})}", {"Accept": "application/json"})
 
     def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
-        return guarded(lambda: _read_look_up(batch, reply), lambda: judge_status(reply))
+        return guarded(lambda: _read_look_up(batch, reply, hint), lambda: judge_status(reply))
 
     def describe(self) -> Mapping[str, str]:
         settings = {"on_duplicate": self.on_duplicate, "default_region": self.layout.default_region}
@@ -209,84 +234,115 @@ def _read(batch: Batch, reply: Reply) -> Judgement:
     if envelope is None:
         return judge_status(reply)
     success = 200 <= reply.status <= 299
-    text = masked(envelope.text, batch.payloads[0] if len(batch) == 1 else None)
+    if not success and reply.status != 400:
+        return judge_status(reply, masked(envelope.text, _only(batch)))
     result = _result(envelope.data)
-    if success or reply.status == 400:
-        if result is not None and (result.createdContacts is not None or result.failedContacts):
-            return _matched(batch, reply, result)
-        if envelope.failed or not success:
-            # Refused whole: inside a 200 too, as the vendor's own app expects.
-            return Judgement(Meaning.REFUSED, problem=Problem(Kind.REFUSED, text, http_status=reply.status))
+    if not success or envelope.failed:
+        return _read_refusal(batch, reply, envelope, result)
+    if result.createdContacts is None and not result.failedContacts:
         return unreadable(reply)
-    return judge_status(reply, text)
+    return _matched(batch, reply, result, None)
 
 
-def _result(data: object) -> _Result | None:
+def _read_refusal(batch: Batch, reply: Reply, envelope: _Envelope, result: _Result) -> Judgement:
+    """A 400, or a failure inside a 200, as the vendor's own app expects.
+
+    It refuses the whole unless it tells contacts apart. With a 400 and nothing created, a list of some failed
+    contacts tells no more of the rest than that the whole was refused.
+    """
+    if reply.status == 400:
+        told_apart = result.failures == len(batch)
+    else:
+        told_apart = bool(result.failures or result.failedContacts)
+    if result.createdContacts or told_apart:
+        return _matched(batch, reply, result, envelope.text or "the vendor names no reason")
+    status, problem = _failure(envelope.text, _only(batch), reply)
+    if len(batch) == 1 and status is Status.EXISTING:
+        return Judgement(Meaning.ANSWERED, Answer([status], {0: problem}))
+    return Judgement(Meaning.REFUSED, problem=attrs.evolve(problem, kind=Kind.REFUSED))
+
+
+def _result(data: object) -> _Result:
     try:
-        return msgspec.convert(data, _Result) if isinstance(data, dict) else None
+        return msgspec.convert(data, _Result) if isinstance(data, dict) else _Result()
     except msgspec.ValidationError:
-        return None
+        return _Result()
 
 
-def _matched(batch: Batch, reply: Reply, result: _Result) -> Judgement:
-    created = [_entry(raw, _Stored) for raw in result.createdContacts or ()]
-    failed = [_entry(raw, _Failed) for raw in result.failedContacts or ()]
-    failed_count = result.failedCount if isinstance(result.failedCount, int) else 0
-    failures = max(len(failed), failed_count)
-    count = len(batch)
-    if len(created) == count and failures == 0:
+def _only(batch: Batch) -> bytes | None:
+    """The one contact that a text about the whole batch can speak of, if there is but one."""
+    return batch.payloads[0] if len(batch) == 1 else None
+
+
+def _matched(batch: Batch, reply: Reply, result: _Result, refusal: str | None) -> Judgement:
+    """Outcomes by mobile. What is left over on both sides is matched only where nothing else is possible.
+
+    `refusal` is the text of the whole, if the reply calls itself a failure.
+    """
+    created = [entry for entry in map(_stored, result.createdContacts or ()) if entry is not None]
+    failed = [_failed(raw) for raw in result.failedContacts or ()]
+    failures = result.failures
+    if len(created) == len(batch) and failures == 0 and refusal is None:
         # As many created as were sent: all are, though the echo may write a number differently.
-        return Judgement(Meaning.ANSWERED, Answer.same(count, Status.CREATED))
+        return Judgement(Meaning.ANSWERED, Answer.same(len(batch), Status.CREATED))
+    answer = Answer.same(len(batch), Status.UNKNOWN, _SILENT)
     places = _places(batch)
-    statuses = [Status.UNKNOWN] * count
-    problems = dict.fromkeys(range(count), _SILENT)
-    open_rows = set(range(count))
-    stray_created = 0
-    for stored in created:
-        place = places.get(_digits(stored.mobile) if stored else "")
-        if place is None or place not in open_rows:
-            stray_created += 1
-            continue
-        open_rows.remove(place)
-        statuses[place] = Status.CREATED
-        del problems[place]
-    stray_failed = failures - len(failed)
-    stray_texts: set[str | None] = set() if not stray_failed else {None}
+    strays = 0
+    for entry in created:
+        place = places.pop(_digits(entry.mobile), None)
+        if place is None:
+            strays += 1
+        else:
+            _enter(answer, place, Status.CREATED)
+    # Failures that are counted and not listed have no text.
+    texts = [refusal] * max(0, (failures or 0) - len(failed))
     for failure in failed:
-        place = places.get(_digits(failure.mobile) if failure else "")
-        if place is None or place not in open_rows:
-            stray_failed += 1
-            stray_texts.add(_text(failure))
-            continue
-        open_rows.remove(place)
-        statuses[place], problems[place] = _failure(_text(failure), batch.payloads[place], reply)
-    if len(open_rows) == stray_created + stray_failed and not (stray_created and stray_failed):
-        # What is left over on both sides can only belong together.
-        for place in open_rows:
-            if stray_created:
-                statuses[place] = Status.CREATED
-                del problems[place]
-            elif stray_failed:
-                text = stray_texts.copy().pop() if len(stray_texts) == 1 else None
-                statuses[place], problems[place] = _failure(text, batch.payloads[place], reply)
-    return Judgement(Meaning.ANSWERED, Answer(statuses, problems))
+        place = places.pop(_digits(failure.mobile), None)
+        if place is None:
+            texts.append(failure.text or refusal)
+        else:
+            _enter(answer, place, *_failure(failure.text or refusal, batch.payloads[place], reply))
+    left = [place for place, status in enumerate(answer.statuses) if status is Status.UNKNOWN]
+    if failures is None or (strays and texts) or len(left) != strays + len(texts):
+        return Judgement(Meaning.ANSWERED, answer)
+    if not texts:
+        for place in left if refusal is None else ():
+            _enter(answer, place, Status.CREATED)
+        return Judgement(Meaning.ANSWERED, answer)
+    if len({_failure(text, None, reply)[0] for text in texts}) > 1:
+        # All of these failed, some of them as duplicates: which, is for a read-back to say.
+        return Judgement(Meaning.ANSWERED, answer, hint=_failure(None, None, reply)[1])
+    for place in left:
+        status, problem = _failure(texts[0], batch.payloads[place], reply)
+        if len(set(texts)) > 1:
+            problem = attrs.evolve(problem, detail="one of several reasons; the vendor does not say whose is which")
+        _enter(answer, place, status, problem)
+    return Judgement(Meaning.ANSWERED, answer)
 
 
-def _entry(raw: object, shape: type[Any]) -> Any:
-    return msgspec.convert(raw, shape) if isinstance(raw, dict) else None
+def _enter(answer: Answer, place: int, status: Status, problem: Problem | None = None) -> None:
+    answer.statuses[place] = status
+    if problem is None:
+        del answer.problems[place]
+    else:
+        answer.problems[place] = problem
 
 
-def _text(failure: _Failed | None) -> str | None:
-    for text in (failure.error, failure.message) if failure else ():
-        if isinstance(text, str) and text:
-            return text
-    return None
+def _stored(raw: object) -> _Stored | None:
+    return msgspec.convert(raw, _Stored) if isinstance(raw, dict) else None
 
 
-def _failure(text: str | None, payload: bytes, reply: Reply) -> tuple[Status, Problem]:
-    """A failed contact; the vendor's own app tells a duplicate by these words in the text."""
+def _failed(raw: object) -> _Failed:
+    """A failed contact; one that is a mere text may be its mobile, or the reason, or both."""
+    if isinstance(raw, str):
+        return _Failed(mobile=raw, error=raw)
+    return msgspec.convert(raw, _Failed) if isinstance(raw, dict) else _Failed()
+
+
+def _failure(text: str | None, payload: bytes | None, reply: Reply) -> tuple[Status, Problem]:
+    """A failed contact; the vendor's own app tells a duplicate by such words in the text."""
     detail = masked(text, payload)
-    if text and re.search(r"duplicate|exists", text, re.IGNORECASE):
+    if text and re.search(r"duplicate|already exist|^(?!.*\bno\b).*\bexists\b", text, re.IGNORECASE):
         return Status.EXISTING, Problem(Kind.EXISTS, detail, http_status=reply.status)
     return Status.REJECTED, Problem(Kind.REFUSED, detail or "the vendor names no reason", http_status=reply.status)
 
@@ -301,20 +357,26 @@ def _places(batch: Batch) -> dict[str, int]:
     return {key: position for key, position in places.items() if key not in several}
 
 
-def _read_look_up(batch: Batch, reply: Reply) -> Judgement:
+def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
+    """`hint` is the problem of a contact that is known to have failed, unless it is there."""
     envelope = decoded(reply.body, _Envelope)
-    if not 200 <= reply.status <= 299 or envelope is None:
+    if envelope is None or not 200 <= reply.status <= 299:
         return judge_status(reply)
-    result = _result(envelope.data)
-    if envelope.failed or result is None or result.contacts is None:
+    if envelope.failed:
+        refused = Problem(Kind.REFUSED, masked(envelope.text, batch.payloads[0]), http_status=reply.status)
+        return Judgement(Meaning.REFUSED, problem=refused)
+    contacts = _result(envelope.data).contacts
+    if contacts is None:
         return unreadable(reply)
-    for stored in (_entry(raw, _Stored) for raw in result.contacts):
-        if stored and _digits(stored.mobile) == batch.keys[0]:
+    stored = [_stored(raw) or _Stored() for raw in contacts]
+    for entry in stored:
+        if _digits(entry.mobile) == batch.keys[0]:
             problem = Problem(Kind.EXISTS, "found by its mobile", http_status=reply.status)
-            vendor_id = stored.id if isinstance(stored.id, str) else None
-            return Judgement(Meaning.ANSWERED, Answer([Status.EXISTING], {0: problem}, [vendor_id]))
-    if len(result.contacts) >= _PAGE_SIZE:
-        # The search may be by part of the number, and a full page may hide the one that is meant.
+            return Judgement(Meaning.ANSWERED, Answer([Status.EXISTING], {0: problem}, [identifier(entry.id)]))
+    if len(stored) >= _PAGE_SIZE or not all(_digits(entry.mobile) for entry in stored):
+        # The search may be by part of the number, and a full page, or an odd entry, may hide the one that is meant.
         return Judgement(Meaning.ANSWERED, Answer([Status.UNKNOWN], {0: _SILENT}))
+    if isinstance(hint, Problem):
+        return Judgement(Meaning.ANSWERED, Answer([Status.REJECTED], {0: hint}))
     absent = attrs.evolve(_SILENT, detail="not found by its mobile", retryable=True)
     return Judgement(Meaning.ANSWERED, Answer([Status.NOT_SENT], {0: absent}))

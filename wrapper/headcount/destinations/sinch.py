@@ -22,6 +22,7 @@ from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
 from headcount.destinations.base import (
     Endpoint,
+    code,
     decoded,
     environment,
     guarded,
@@ -41,6 +42,7 @@ _IDENTITIES = "channel_identities."
 _PHONE_CHANNELS = frozenset({"SMS", "WHATSAPP", "RCS", "MMS", "VIBERBM"})
 _APP_SCOPED = frozenset({"MESSENGER", "INSTAGRAM", "LINE", "WECHAT"})
 _TEXTS = frozenset({"display_name", "email", "external_id", "metadata"})
+_FIELD = re.compile(r"[A-Za-z0-9_.\[\]-]{1,200}")
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]+")
 _REGIONS = ("us", "eu", "br")
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -52,6 +54,12 @@ class _Error(msgspec.Struct):
     status: Any = None
     details: Any = None
     error: Any = None
+    errors: Any = None
+
+    @property
+    def is_one(self) -> bool:
+        """Whether it reads like an error; 0 and 200 are codes of success."""
+        return bool(self.error or self.errors) or str(self.code) not in ("None", "0", "200", "OK")
 
 
 def _enum(schema: str) -> frozenset[str]:
@@ -233,19 +241,18 @@ def _read(batch: Batch, reply: Reply) -> Judgement:
     outer = decoded(reply.body, _Error)
     if outer is None:
         return judge_status(reply)
-    nested = outer.error if isinstance(outer.error, dict) else None
-    error = outer if nested is None else msgspec.convert(nested, _Error)
     if 200 <= reply.status <= 299:
         # The page documents no field of a success, so an object says it, unless it reads like an error.
-        if outer.error is not None or (error.code is not None and error.message is not None):
+        if outer.is_one:
             return unreadable(reply, "the reply is a success and an error at once")
         return Judgement(Meaning.ANSWERED, Answer.same(len(batch), Status.ACCEPTED))
-    code = error.status if isinstance(error.status, str) and error.status else error.code
+    nested = outer.error if isinstance(outer.error, dict) else None
+    error = outer if nested is None else msgspec.convert(nested, _Error)
     message = error.message if isinstance(error.message, str) else outer.error
     field, violation = _violation(error.details)
     text = ": ".join(part for part in (message, violation) if isinstance(part, str) and part)
     detail = masked(text, batch.payloads[0] if len(batch) == 1 else None)
-    judgement = judge_status(reply, detail, None if code is None else str(code))
+    judgement = judge_status(reply, detail, code(error.status) or code(error.code))
     if judgement.meaning is Meaning.REFUSED and judgement.problem is not None and len(batch) == 1:
         problem = attrs.evolve(judgement.problem, kind=Kind.INVALID_VALUE if field else Kind.REFUSED, field=field)
         return attrs.evolve(judgement, problem=problem)
@@ -259,7 +266,8 @@ def _violation(details: object) -> tuple[str | None, str | None]:
         for violation in violations if isinstance(violations, list) else []:
             if isinstance(violation, dict):
                 field, text = violation.get("field"), violation.get("description")
-                return (field if isinstance(field, str) else None), (text if isinstance(text, str) else None)
+                known = field if isinstance(field, str) and _FIELD.fullmatch(field) else None
+                return known, (text if isinstance(text, str) else None)
     return None, None
 
 
