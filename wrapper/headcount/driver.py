@@ -9,24 +9,24 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import attrs
 
+from headcount.core.admission import Admission
 from headcount.core.answers import Judgement, Meaning, judge_failure
-from headcount.core.batches import Answer, Batcher, Limits
+from headcount.core.batches import Answer, Limits
 from headcount.core.engine import Engine
 from headcount.core.exchange import Failure, Reply, Request
 from headcount.core.jobs import Job, Purpose, Settlement, Stop
 from headcount.core.ledger import Ledger
 from headcount.core.pace import wait_asked
 from headcount.core.prepared import Prepared
-from headcount.core.repeats import KeyTable
 from headcount.destinations.base import Destination
 from headcount.errors import InputChanged, JournalError
 from headcount.journal import Journal
-from headcount.outcome import Kind, Outcome, Problem, Status
+from headcount.outcome import Kind, Problem, Status
 from headcount.transport import Transport
 
 _AHEAD = 4
@@ -61,15 +61,19 @@ class Workers(Protocol):
 
     def start(self, job: Job, request: Request, timeout: float) -> None:
         """Begin a call."""
+        ...
 
     def wait(self, seconds: float) -> list[Arrival]:
         """What has arrived, waiting for the first up to `seconds` (infinity: until something comes)."""
+        ...
 
     def wake(self) -> None:
         """Make `wait` return: something else has changed. Safe to call from a signal handler."""
+        ...
 
     def close(self) -> None:
         """End the workers; calls in flight are lost."""
+        ...
 
 
 class ThreadWorkers:
@@ -142,11 +146,10 @@ class Driver:
         self._engine = engine
         self._journal = journal
         self._workers = workers
-        self._batcher = Batcher(destination.envelope, limits)
+        self._admission = Admission(destination.envelope, limits, repeats=repeats)
         self._window = _AHEAD * concurrency * limits.max_contacts
         self._waiting_most = concurrency + 1
         self._attempt_timeout = attempt_timeout
-        self._keys = None if repeats is False else KeyTable()
         self._max_errors = max_errors
         self._clock = clock
         self._wall_clock = wall_clock
@@ -176,6 +179,9 @@ class Driver:
         while not finished:
             if self._may_read():
                 self._read(chunks)
+            if self._admission.oldest == self.ledger.oldest_open and not self._may_read():
+                # All wait for the batch that is being filled, and nothing more is read before it is settled.
+                self._flush()
             started = self._start(self._clock())
             if self.stopped is not None:
                 self._settle(self._engine.abandon() + self._unsent())
@@ -208,7 +214,8 @@ class Driver:
     @property
     def _finished(self) -> bool:
         done_reading = self._exhausted or self.stopped is not None
-        return done_reading and not self._engine.in_flight and not self._engine.waiting and not len(self._batcher)
+        at_work = self._engine.in_flight or self._engine.waiting or self._admission.oldest is not None
+        return done_reading and not at_work
 
     def _patience(self, started: bool) -> float:
         """Seconds to wait for an arrival before the next turn."""
@@ -249,57 +256,33 @@ class Driver:
             raise InputChanged(
                 f"the input ends after {self.ledger.opened} rows, but the run has read {self._journal.rows_read}"
             )
-        batch = self._batcher.flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        batch = self._admission.flush()
         if batch is not None:
             self._engine.admit(batch)
 
     def _admit(self, chunk: Prepared) -> None:
         self.ledger.open(len(chunk))
-        settled: dict[int, tuple[Status, Problem]] = {}
-        recorded: list[Outcome] = []
-        for position, payload in enumerate(chunk.payloads):
-            row = chunk.start + position
-            problem = chunk.problems.get(position)
-            if problem is None and not self._batcher.fits_alone(payload):
-                problem = Problem(Kind.TOO_LARGE, "the contact alone is larger than a request may be")
-            owner = None if problem is not None else self._owner(chunk.identities[position], row)
-            earlier = self._journal.recorded(row)
-            if earlier is not None and earlier.status is not Status.NOT_SENT:
-                recorded.append(earlier)
-            elif problem is not None:
-                settled[row] = Status.REJECTED, problem
-            elif owner is not None:
-                detail = f"the same contact as row {owner + 1}"
-                settled[row] = Status.SKIPPED, Problem(Kind.REPEATED, detail, of_row=owner + 1)
-            else:
-                full = self._batcher.add(row, chunk.keys[position], payload)
-                if full is not None:
-                    self._engine.admit(full)
-        if settled:
-            rows = list(settled)
-            statuses = [status for status, _ in settled.values()]
-            answer = Answer(statuses, {at: problem for at, (_, problem) in enumerate(settled.values())})
-            self._journal.record(None, rows, answer, 0)
-            self.ledger.settle(rows, answer, 0)
-        for outcome in recorded:
-            self.ledger.restore(outcome)
-            self._restored[outcome.status] += 1
+        done = self._restore(chunk) if chunk.start < self._journal.rows_read else ()
+        admitted = self._admission.take(chunk, done)
+        for batch in admitted.batches:
+            self._engine.admit(batch)
+        if admitted.rows:
+            self._journal.record(None, admitted.rows, admitted.answer, 0)
+            self.ledger.settle(admitted.rows, admitted.answer, 0)
         self._watch_errors()
 
-    def _owner(self, identities: Sequence[str], row: int) -> int | None:
-        """The row that owns one of these, or None, and then this row owns them all."""
-        keys = self._keys
-        if keys is None:
-            return None
-        if len(identities) == 1:
-            return keys.claim(identities[0], row)
-        for identity in identities:
-            owner = keys.owner(identity)
-            if owner is not None:
-                return owner
-        for identity in identities:
-            keys.claim(identity, row)
-        return None
+    def _restore(self, chunk: Prepared) -> set[int]:
+        """Enter what an earlier run noted of a chunk; answers the rows that it settled."""
+        rows = range(chunk.start, chunk.start + len(chunk))
+        outcomes = [outcome for row in rows if (outcome := self._journal.recorded(row)) is not None]
+        for outcome in outcomes:
+            self.ledger.restore(outcome)
+        settled = [outcome for outcome in outcomes if outcome.status is not Status.NOT_SENT]
+        self._restored.update(outcome.status for outcome in settled)
+        return {outcome.index for outcome in settled}
 
     def _check_unchanged(self, chunk: Prepared) -> None:
         """Hold the input to what an earlier run of the journal read, before anything of it is sent."""
@@ -356,7 +339,7 @@ class Driver:
 
     def _unsent(self) -> list[Settlement]:
         """What was read and never became a batch, once the run has stopped."""
-        batch = self._batcher.flush()
+        batch = self._admission.flush()
         stop = self.stopped
         if batch is None or stop is None:
             return []

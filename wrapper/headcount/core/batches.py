@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 import attrs
 
@@ -59,7 +61,6 @@ class Batch:
             [self.keys[position] for position in positions],
             [self.payloads[position] for position in positions],
         )
-
 
     @classmethod
     def joined(cls, batches: Sequence[Batch]) -> Batch:
@@ -120,15 +121,40 @@ class Batcher:
         limit = self._limits.max_bytes
         return limit is None or self._envelope.size(len(payload), 1) <= limit
 
+    @property
+    def oldest(self) -> int | None:
+        """The row that has waited longest here."""
+        return self._rows[0] if self._rows else None
+
     def add(self, row: int, key: str, payload: bytes) -> Batch | None:
         """Take a contact; answers the batch that was full before it, if it did not fit in."""
-        full = None
-        if self._rows and not self._has_room(len(payload)):
-            full = self.flush()
-        self._rows.append(row)
-        self._keys.append(key)
-        self._payloads.append(payload)
-        self._bytes += len(payload)
+        full = self.add_all([row], [key], [payload])
+        return full[0] if full else None
+
+    def add_all(self, rows: Sequence[int], keys: Sequence[str], payloads: Sequence[bytes]) -> list[Batch]:
+        """Take contacts that each fit alone; answers the batches that one of them did not fit in any more."""
+        full = []
+        # The bytes of all payloads up to a position, each with a comma.
+        ends = list(accumulate(map(len, payloads), lambda end, size: end + size + 1, initial=0))
+        start = 0
+        while start < len(rows):
+            stop = min(len(rows), start + self._limits.max_contacts - len(self._rows))
+            if self._limits.max_bytes is not None:
+                # The first contact of a batch has no comma.
+                free = self._limits.max_bytes - self._envelope.size(self._bytes, len(self._rows))
+                room = free if self._rows else free + 1
+                stop = min(stop, bisect_right(ends, ends[start] + room) - 1)
+            if stop <= start:
+                batch = self.flush()
+                if batch is None:
+                    raise ValueError(f"row {rows[start] + 1} does not fit alone")
+                full.append(batch)
+                continue
+            self._rows += rows[start:stop]
+            self._keys += keys[start:stop]
+            self._payloads += payloads[start:stop]
+            self._bytes += ends[stop] - ends[start] - (stop - start)
+            start = stop
         return full
 
     def flush(self) -> Batch | None:
@@ -138,9 +164,3 @@ class Batcher:
         batch = Batch(self._rows, self._keys, self._payloads)
         self._rows, self._keys, self._payloads, self._bytes = [], [], [], 0
         return batch
-
-    def _has_room(self, payload_bytes: int) -> bool:
-        if len(self._rows) >= self._limits.max_contacts:
-            return False
-        limit = self._limits.max_bytes
-        return limit is None or self._envelope.size(self._bytes + payload_bytes, len(self._rows) + 1) <= limit

@@ -9,6 +9,7 @@ from headcount.core.batches import Batch
 _SMALLEST_TRIAL = 8
 _QUARTERS_LEVEL = 2
 _ALONE_NEEDED = 2
+_ALONE_NEEDED_AFTER_SUCCESS = 8
 
 
 def halves(batch: Batch) -> tuple[Batch, Batch]:
@@ -23,11 +24,13 @@ class Trial:
 
     The cause is common when the batch, both halves and all four quarters were refused with one code, and two
     contacts sent alone are refused with it too: cutting further would take a call for each contact, to no end.
+    Where the vendor has taken other contacts of the run the odds are against it, and more are sent alone.
     A batch of fewer than eight contacts is simply taken apart.
     """
 
     size: int
     code: str | None
+    alone_needed: int = _ALONE_NEEDED
     common: bool | None = None
     """None while it is open."""
     refused_quarters: int = 0
@@ -36,9 +39,11 @@ class Trial:
     """A contact of the batch is on its way alone."""
 
     @classmethod
-    def of(cls, size: int, code: str | None) -> Trial:
+    def of(cls, size: int, code: str | None, *, others_were_taken: bool = False) -> Trial:
         """The trial of a batch of `size` contacts that was refused with `code`."""
-        return cls(size, code, common=None if size >= _SMALLEST_TRIAL else False)
+        # Of each quarter one contact stays.
+        needed = min(_ALONE_NEEDED_AFTER_SUCCESS, size - 4) if others_were_taken else _ALONE_NEEDED
+        return cls(size, code, needed, common=None if size >= _SMALLEST_TRIAL else False)
 
     def refused(self, level: int, code: str | None) -> None:
         """A part, `level` cuts below the batch, was refused."""
@@ -47,7 +52,7 @@ class Trial:
         elif self.asking:
             self.asking = False
             self.refused_alone += 1
-            if self.refused_alone == _ALONE_NEEDED and self.common is None:
+            if self.refused_alone == self.alone_needed and self.common is None:
                 self.common = True
         elif level == _QUARTERS_LEVEL:
             self.refused_quarters += 1

@@ -13,7 +13,7 @@ from headcount.core.bisect import Trial, halves
 from headcount.core.jobs import Behaviour, Job, Purpose, Search, Settlement, Stop
 from headcount.core.pace import LONGEST_WAIT, Pace
 from headcount.core.retry import MOST_ATTEMPTS, Budget, Repeat, backoff
-from headcount.errors import BatchRefusedError, EndpointError
+from headcount.errors import BatchRefusedError, CredentialsError, EndpointError
 from headcount.outcome import Kind, Problem, Status
 
 OUTAGE_PATIENCE = 300.0
@@ -48,7 +48,10 @@ class Engine:
         self._queue: list[Job] = []
         self._on_trial: list[Job] = []
         self._searches: list[Search] = []
-        self._largest = 0
+        self._smallest_too_large = 0
+        self._largest_taken = 0
+        self._asked_until = -math.inf
+        self._excused = False
         self._reached = False
         self._took_some = False
         self._last_failure = "no answer came"
@@ -87,11 +90,13 @@ class Engine:
         self._queue.remove(job)
         job = self._cut(job)
         self._pace.started(now)
+        self._excused = False
         self.requests += 1
-        if job.attempts or job.refusals:
-            self.retries += 1
         if job.purpose is Purpose.SEND:
+            self.retries += job.attempts > 0
             job.attempts += 1
+        else:
+            self.retries += job.refusals > 0
         return job
 
     def wake_at(self, now: float) -> float:
@@ -101,8 +106,8 @@ class Engine:
         moments = [self._deadline]
         if self._queue:
             moments.append(max(self._pace.may_start_at(), min(job.not_before for job in self._queue)))
-        if self._pace.troubled_since is not None:
-            moments.append(self._pace.troubled_since + self._allowed_trouble)
+        if not self._pace.in_flight and not self._excused:
+            moments.append(self._patience_ends)
         return min(moments)
 
     def replied(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> list[Settlement]:
@@ -115,6 +120,8 @@ class Engine:
             self._reached = True
         if asked_wait is not None:
             self._obey(asked_wait, now)
+        if meaning not in _WELL and now >= self._patience_ends:
+            self._give_up()
         if job.purpose is Purpose.LOOK_UP:
             settlements = self._looked_up(job, judgement, asked_wait, now)
         else:
@@ -166,6 +173,7 @@ class Engine:
         if job.doubtful:
             _own_what_exists(answer)
         self._took_some = self._took_some or any(status.good for status in answer.statuses)
+        self._largest_taken = max(self._largest_taken, len(job.batch))
         unclear = [at for at, status in enumerate(answer.statuses) if status is Status.UNKNOWN]
         if not unclear or not self._behaviour.look_up_size or self.stopped is not None:
             return [Settlement(job.batch, answer, job.attempts, job.claim)]
@@ -179,24 +187,30 @@ class Engine:
             return self._end(job, judgement)
         problem = _problem(judgement)
         if job.trial is None:
-            job.trial = Trial.of(len(job.batch), problem.code)
-            if self._took_some:
-                job.trial.passed()
+            job.trial = Trial.of(len(job.batch), problem.code, others_were_taken=self._took_some)
         job.trial.refused(job.level, problem.code)
-        job.problem = problem
+        job.refusal = problem
         if job.trial.holds(job.level):
             self._on_trial.append(job)
         elif len(job.batch) > 1:
             self._bisect(job)
         else:
-            return [Settlement(job.batch, Answer.same(1, Status.REJECTED, problem), job.attempts, job.claim)]
+            return [self._reject(job, problem)]
         return self._release(job)
+
+    def _reject(self, job: Job, problem: Problem) -> Settlement:
+        """Settle a contact that was refused alone: unless an earlier request may have landed."""
+        if job.doubtful:
+            return self._unknown(job)
+        return Settlement(job.batch, Answer.same(1, Status.REJECTED, problem), job.attempts, job.claim)
 
     def _resume_trials(self) -> list[Settlement]:
         """Carry on with the parts whose trial has a verdict, and send a contact alone where one is wanted."""
-        settlements = []
+        settlements: list[Settlement] = []
+        if self.stopped is not None:
+            return settlements
         for job in list(self._on_trial):
-            trial, problem = job.trial, job.problem
+            trial, problem = job.trial, job.refusal
             if trial is None or problem is None:
                 raise AssertionError("a part on trial was refused")
             if trial.common:
@@ -208,13 +222,12 @@ class Engine:
                 if len(job.batch) > 1:
                     self._bisect(job)
                 else:
-                    answer = Answer.same(1, Status.REJECTED, problem)
-                    settlements.append(Settlement(job.batch, answer, job.attempts))
+                    settlements.append(self._reject(job, problem))
             elif trial.wants_one_alone:
-                # The first time the first contact of all, the second time the last.
+                # Drawn by lot, so that a resumed run does not come upon the same ones again.
                 parts = [part for part in self._on_trial if part.trial is trial and len(part.batch) > 1]
-                part = parts[-trial.refused_alone]
-                at = len(part.batch) - 1 if trial.refused_alone else 0
+                part = self._jitter.choice(parts)
+                at = self._jitter.randrange(len(part.batch))
                 rest = [position for position in range(len(part.batch)) if position != at]
                 self._queue.append(part.part(part.batch.pick([at])))
                 part.batch = part.batch.pick(rest)
@@ -231,9 +244,8 @@ class Engine:
         if job.trial is not None:
             job.trial.passed()
         if len(job.batch) == 1:
-            answer = Answer.same(1, Status.REJECTED, _problem(judgement))
-            return [Settlement(job.batch, answer, job.attempts, job.claim)]
-        self._largest = (len(job.batch) + 1) // 2
+            return [self._reject(job, _problem(judgement))]
+        self._smallest_too_large = min(len(job.batch), self._smallest_too_large or len(job.batch))
         self._queue.extend(job.part(half) for half in halves(job.batch))
         return self._release(job)
 
@@ -292,13 +304,16 @@ class Engine:
                     return []
                 settlements = [self._unknown(job)]
             case _:
+                # Whoever may not ask may not send either; an answer of another kind speaks of this call alone.
+                if isinstance(judgement.error, CredentialsError) or judgement.meaning is Meaning.ENDS_AMBIGUOUS:
+                    self.stop(Stop(Kind.STOPPED, _problem(judgement).detail or "the run was ended", judgement.error))
                 settlements = [self._unknown(job)]
         return settlements + self._conclude(job.search)
 
     def _found(self, job: Job, answer: Answer) -> list[Settlement]:
         """Settle what the look-up found; what is not there waits to be sent again with the rest of its batch."""
         absent = [at for at, status in enumerate(answer.statuses) if status is Status.NOT_SENT]
-        if job.search is None or not absent:
+        if job.search is None or not absent or self.stopped is not None:
             return [Settlement(job.batch, answer, job.attempts)]
         problem = answer.problems[absent[0]]
         again = job.part(job.batch.pick(absent))
@@ -333,35 +348,54 @@ class Engine:
     def _watch(self, now: float) -> None:
         if self.stopped is not None:
             return
+        asked_wait = self._asked_until - now
         if now >= self._deadline:
             self.stop(Stop(Kind.DEADLINE, "the deadline has passed"))
-        elif self._pace.troubled_for(now) >= self._allowed_trouble:
-            if self._reached:
-                why = f"no good answer for {self._patience:.0f} s: {self._last_failure}"
-                self.stop(Stop(Kind.OUTAGE, why))
-            else:
-                why = f"the endpoint cannot be reached: {self._last_failure}"
-                self.stop(Stop(Kind.OUTAGE, why, EndpointError(why)))
+        elif self._queue and (asked_wait > LONGEST_WAIT or self._asked_until > self._deadline):
+            self.stop(Stop(Kind.RATE_LIMITED, f"the vendor asks to wait {asked_wait:.0f} s"))
+        elif not self._pace.in_flight and not self._excused and now >= self._patience_ends:
+            self._give_up()
 
     @property
-    def _allowed_trouble(self) -> float:
-        return self._patience if self._reached else min(CONNECT_PATIENCE, self._patience)
+    def _patience_ends(self) -> float:
+        """The moment from which on the lack of a good answer ends the run.
+
+        Calls in flight may still bring one. A vendor that asked to wait is owed one call after that wait.
+        """
+        if self._pace.troubled_since is None:
+            return math.inf
+        return self._pace.troubled_since + (self._patience if self._reached else min(CONNECT_PATIENCE, self._patience))
+
+    def _give_up(self) -> None:
+        if self._reached:
+            why = f"no good answer for {self._patience:.0f} s: {self._last_failure}"
+            self.stop(Stop(Kind.OUTAGE, why))
+        else:
+            why = f"the endpoint cannot be reached: {self._last_failure}"
+            self.stop(Stop(Kind.OUTAGE, why, EndpointError(why)))
 
     def _cut(self, job: Job) -> Job:
         """The part of a job that a call may carry now; the rest goes back into the queue."""
         if job.purpose is Purpose.LOOK_UP:
             return job
-        most = 1 if self._pace.probing else self._largest or len(job.batch)
+        most = len(job.batch)
+        if self._pace.probing:
+            most = 1
+        elif self._smallest_too_large:
+            # What was taken before shows that a smaller batch was too large for its contacts, not their number.
+            most = max((self._smallest_too_large + 1) // 2, self._largest_taken)
         if len(job.batch) <= most:
             return job
+        if job.trial is not None:
+            # Its verdict rests on halves and quarters.
+            job.trial.passed()
         self._queue.append(job.part(job.batch.part(most, len(job.batch))))
         return job.part(job.batch.part(0, most))
 
     def _obey(self, asked_wait: float, now: float) -> None:
-        if asked_wait > LONGEST_WAIT or now + asked_wait > self._deadline:
-            self.stop(Stop(Kind.RATE_LIMITED, f"the vendor asks to wait {asked_wait:.0f} s"))
-        else:
-            self._pace.hold(now + asked_wait)
+        self._asked_until = max(self._asked_until, now + asked_wait)
+        self._pace.hold(self._asked_until)
+        self._excused = True
 
     def _slow_down(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> None:
         job.refusals += 1

@@ -52,6 +52,8 @@ class Job:
     """Cuts below the batch that the trial is of."""
     problem: Problem | None = None
     """What an earlier request met with, if any."""
+    refusal: Problem | None = None
+    """Why its contacts were refused together, if they were."""
     hint: object = None
     """For a look-up: what the destination noted."""
     search: Search | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 
@@ -13,16 +14,50 @@ from headcount.outcome import Kind, Outcome, Problem, ProblemGroup, Status
 _MOST_GROUPS = 1000
 
 
-@attrs.define
 class _Page:
     """The entries of one chunk of input; a status is None while the row is open."""
 
-    start: int
-    statuses: list[Status | None]
-    vendor_ids: list[str | None]
-    attempts: list[int]
-    problems: dict[int, Problem] = attrs.field(factory=dict)
-    told: int = 0
+    def __init__(self, start: int, size: int) -> None:
+        self.start = start
+        self.stop = start + size
+        self.open = size
+        self.told = 0
+        self.statuses: list[Status | None] = [None] * size
+        self.vendor_ids: list[str | None] = [None] * size
+        self.attempts = [0] * size
+        self.problems: dict[int, Problem] = {}
+
+    def settle(self, rows: Sequence[int], answer: Answer, attempts: int, start: int, stop: int) -> None:
+        """Enter the rows from position `start` up to `stop`, all of this page."""
+        count, first = stop - start, rows[start] - self.start
+        ids = answer.vendor_ids
+        if rows[stop - 1] - rows[start] + 1 == count:
+            span = slice(first, first + count)
+            still_open = self.statuses[span].count(None)
+            self.statuses[span] = answer.statuses[start:stop]
+            self.attempts[span] = [earlier + attempts for earlier in self.attempts[span]]
+            if ids is not None:
+                self.vendor_ids[span] = ids[start:stop]
+        else:
+            still_open = 0
+            for position in range(start, stop):
+                offset = rows[position] - self.start
+                still_open += self.statuses[offset] is None
+                self.statuses[offset] = answer.statuses[position]
+                self.attempts[offset] += attempts
+                if ids is not None:
+                    self.vendor_ids[offset] = ids[position]
+        if still_open != count:
+            raise AssertionError(f"one of the rows {rows[start] + 1} to {rows[stop - 1] + 1} has an outcome already")
+        self.open -= count
+
+    def outcome(self, row: int) -> Outcome:
+        """The outcome of a row of this page that is settled."""
+        offset = row - self.start
+        status = self.statuses[offset]
+        if status is None:
+            raise AssertionError(f"row {row + 1} is still open")
+        return Outcome(row, status, self.problems.get(offset), self.vendor_ids[offset], self.attempts[offset])
 
 
 class Ledger:
@@ -49,36 +84,25 @@ class Ledger:
     def oldest_open(self) -> int:
         """The index of the first row without an outcome; the next one to be opened when there is none."""
         for page in self._pages:
-            if None in page.statuses:
+            if page.open:
                 return page.start + page.statuses.index(None)
         return self.opened
 
     def open(self, count: int) -> None:
         """Enter the next `count` inputs."""
-        self._pages.append(_Page(self.opened, [None] * count, [None] * count, [0] * count))
+        self._pages.append(_Page(self.opened, count))
         self.opened += count
 
     def settle(self, rows: Sequence[int], answer: Answer, attempts: int) -> None:
         """Give each of `rows`, in ascending order, the status and problem that `answer` holds for it."""
         if len(rows) != len(answer.statuses):
             raise AssertionError(f"{len(answer.statuses)} statuses for {len(rows)} rows")
-        page = self._page_of(rows[0])
-        pages = iter(self._pages)
-        while next(pages) is not page:
-            pass
-        end = page.start + len(page.statuses)
-        ids = answer.vendor_ids
-        for position, row in enumerate(rows):
-            while row >= end:
-                page = next(pages)
-                end = page.start + len(page.statuses)
-            offset = row - page.start
-            if page.statuses[offset] is not None:
-                raise AssertionError(f"row {row + 1} has an outcome already")
-            page.statuses[offset] = answer.statuses[position]
-            page.attempts[offset] = attempts
-            if ids is not None:
-                page.vendor_ids[offset] = ids[position]
+        start = 0
+        while start < len(rows):
+            page = self._page_of(rows[start])
+            stop = bisect_left(rows, page.stop, start)
+            page.settle(rows, answer, attempts, start, stop)
+            start = stop
         for position, problem in answer.problems.items():
             row = rows[position]
             page = self._page_of(row)
@@ -89,7 +113,11 @@ class Ledger:
             self._tell_unordered(rows)
 
     def restore(self, outcome: Outcome) -> None:
-        """Settle one row with what an earlier run recorded of it."""
+        """Take what an earlier run recorded of a row: it is settled, or, if it was not sent, was carried so often."""
+        if outcome.status is Status.NOT_SENT:
+            page = self._page_of(outcome.index)
+            page.attempts[outcome.index - page.start] = outcome.attempts
+            return
         problems = {} if outcome.problem is None else {0: outcome.problem}
         answer = Answer([outcome.status], problems, [outcome.vendor_id])
         self.settle([outcome.index], answer, outcome.attempts)
@@ -106,9 +134,8 @@ class Ledger:
             while page.told < len(page.statuses):
                 if page.statuses[page.told] is None:
                     return
-                offset = page.told
                 page.told += 1
-                yield self._outcome(page, offset)
+                yield page.outcome(page.start + page.told - 1)
             self._pages.popleft()
 
     def discard(self) -> None:
@@ -131,30 +158,17 @@ class Ledger:
 
     def _page_of(self, row: int) -> _Page:
         for page in self._pages:
-            if row < page.start + len(page.statuses):
+            if row < page.stop:
                 return page
         raise AssertionError(f"row {row + 1} was never opened")
 
     def _drop(self) -> None:
-        while self._pages and None not in self._pages[0].statuses:
+        while self._pages and not self._pages[0].open:
             self._pages.popleft()
 
     def _tell_unordered(self, rows: Sequence[int]) -> None:
         for row in rows:
-            page = self._page_of(row)
-            self._ready.append(self._outcome(page, row - page.start))
-
-    def _outcome(self, page: _Page, offset: int) -> Outcome:
-        status = page.statuses[offset]
-        if status is None:
-            raise AssertionError(f"row {page.start + offset + 1} is still open")
-        return Outcome(
-            page.start + offset,
-            status,
-            page.problems.get(offset),
-            page.vendor_ids[offset],
-            page.attempts[offset],
-        )
+            self._ready.append(self._page_of(row).outcome(row))
 
     def _group(self, status: Status, problem: Problem, row: int) -> None:
         key = (status, problem.kind, problem.code)

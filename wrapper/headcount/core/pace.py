@@ -31,6 +31,7 @@ class Pace:
         self._held_until = -math.inf
         self._trouble = 0
         self.troubled_since: float | None = None
+        """When the vendor was first not well since it last was; None while it is."""
         self._in_flight = 0
 
     @property
@@ -48,10 +49,6 @@ class Pace:
         """The vendor is in trouble: the next call is to be a probe."""
         return self._trouble > 0
 
-    def troubled_for(self, now: float) -> float:
-        """Seconds since the vendor was last well; 0 when it is."""
-        return 0.0 if self.troubled_since is None else now - self.troubled_since
-
     def may_start_at(self) -> float:
         """The earliest moment for the next call; infinity while only a reply can make room for it."""
         if self._in_flight >= self.concurrency:
@@ -61,9 +58,10 @@ class Pace:
     def started(self, now: float) -> None:
         """Note that a call starts."""
         self._in_flight += 1
-        # The slots follow each other from the last one, not from when the loop woke up, so that waking late
-        # does not lose rate; never by more than one slot, so that no burst follows a pause.
-        self._next_slot = max(self._next_slot, now - self._interval) + self._interval
+        # The slots follow each other, not the moments at which the loop woke up, so that waking late does not
+        # lose rate. After a pause they begin anew, so that no burst follows it.
+        late = now - self._next_slot
+        self._next_slot = (self._next_slot if late < self._interval else now) + self._interval
 
     def answered(self, *, well: bool) -> None:
         """Note that a call ended; `well` when the vendor did its work."""
