@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import attrs
 
+from headcount.core.pace import wait_asked
 from headcount.errors import CredentialsError, EndpointError, UsageError
 from headcount.outcome import Kind
 from headcount.transport import Authorization, Exchange, Failure, Reply, Request, check_endpoint
@@ -188,15 +189,21 @@ class ClientCredentials:
         self._token: _Token | None = None
         self._fetch: Future[_Token | Failure] | None = None
         self._refused = False
+        self._put_off: tuple[Failure, float] | None = None
 
     def authorize(self, exchange: Exchange, timeout: float) -> Authorization | Failure:
-        """The token at hand, or the one that the first caller fetches for all who ask meanwhile."""
+        """The token at hand, or the one that the first caller fetches for all who ask meanwhile.
+
+        While the token server has asked to wait, all get its answer again.
+        """
         with self._lock:
             if self._token and self._clock() < self._token.good_until:
                 return _bearer(self._token)
-            fetch = self._fetch
+            if self._put_off and self._clock() < self._put_off[1]:
+                return self._put_off[0]
+            fetch, mine = self._fetch, Future[_Token | Failure]()
             if fetch is None:
-                mine = self._fetch = Future()
+                self._fetch = mine
         if fetch is None:
             answer = self._fetch_for_all(mine, exchange, timeout)
         else:
@@ -232,6 +239,9 @@ class ClientCredentials:
                 if isinstance(answer, _Token):
                     self._token = answer
                     self._refused = False
+                else:
+                    wait = wait_asked(answer.headers, throttled=True, wall_now=time.time())
+                    self._put_off = None if wait is None else (answer, self._clock() + wait)
             fetch.set_result(answer)
         return answer
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby, islice
+from contextlib import ExitStack, closing, nullcontext, suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -21,7 +23,7 @@ from headcount.core.pace import Pace
 from headcount.core.prepared import Prepared
 from headcount.destinations.base import Destination
 from headcount.driver import Driver, ErrorLimit, ThreadWorkers, Workers
-from headcount.errors import UsageError
+from headcount.errors import FatalError, UsageError
 from headcount.journal import Journal
 from headcount.journal.memory import MemoryJournal
 from headcount.journal.sqlite import SqliteJournal
@@ -44,12 +46,15 @@ class Input(Protocol):
     @property
     def warnings(self) -> Sequence[str]:
         """What the caller should be told: columns that reach nothing."""
+        ...
 
     def chunks(self) -> Iterator[Prepared]:
         """The contacts, made ready."""
+        ...
 
     def rest(self) -> Iterator[int]:
         """The sizes of the chunks that are left, read but not made ready."""
+        ...
 
 
 @attrs.define
@@ -93,27 +98,43 @@ class ObjectsInput:
         return self.encoder.warnings
 
     def chunks(self) -> Iterator[Prepared]:
-        for start, objects in self._copied():
-            if isinstance(objects[0], Contact):
-                yield self.encoder.rows(contact_rows(start, objects))
-            else:
-                yield self.encoder.records(start, objects)
+        for objects in self._chunks_of_objects():
+            pieces = [self._piece(contacts, list(group)) for contacts, group in groupby(objects, _is_contact)]
+            yield pieces[0] if len(pieces) == 1 else Prepared.joined(pieces)
 
     def rest(self) -> Iterator[int]:
-        return (len(objects) for _, objects in self._copied())
+        for objects in self._chunks_of_objects():
+            for contacts, group in groupby(objects, _is_contact):
+                self._copy_piece(contacts, list(group))
+            yield len(objects)
 
-    def _copied(self) -> Iterator[tuple[int, list[Any]]]:
-        while objects := list(islice(self.objects, CHUNK)):
-            for contacts, group in groupby(objects, lambda item: isinstance(item, Contact)):
-                start = self._read
-                chunk: list[Any] = list(group)
-                self._read += len(chunk)
-                if self.copy is not None:
-                    records: Iterable[object] = map(_as_written, chunk)
-                    if contacts:
-                        records = contact_rows(start, chunk).records()
-                    self.copy.write(records, start)
-                yield start, chunk
+    def _piece(self, contacts: bool, objects: list[Any]) -> Prepared:
+        """Objects of one sort, the next of the input, made ready."""
+        start = self._read
+        self._copy_piece(contacts, objects)
+        return self.encoder.rows(contact_rows(start, objects)) if contacts else self.encoder.records(start, objects)
+
+    def _copy_piece(self, contacts: bool, objects: list[Any]) -> None:
+        if self.copy is not None:
+            rows = contact_rows(self._read, objects).records() if contacts else map(_as_written, objects)
+            self.copy.write(rows, self._read)
+        self._read += len(objects)
+
+    def _chunks_of_objects(self) -> Iterator[list[object]]:
+        chunk: list[object] = []
+        try:
+            for item in self.objects:
+                chunk.append(item)
+                if len(chunk) == CHUNK:
+                    yield chunk
+                    chunk = []
+        except Exception:
+            # What was handed over before the input broke off counts.
+            if chunk:
+                yield chunk
+            raise
+        if chunk:
+            yield chunk
 
 
 class Load:
@@ -124,8 +145,15 @@ class Load:
     """
 
     def __init__(
-        self, driver: Driver, engine: Engine, source: Input, journal: Journal, on_progress: Progress | None
+        self,
+        driver: Driver,
+        engine: Engine,
+        source: Input,
+        journal: Journal,
+        on_progress: Progress | None,
+        files: ExitStack,
     ) -> None:
+        self._files = files
         self._driver = driver
         self._engine = engine
         self._source = source
@@ -208,12 +236,20 @@ class Load:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # An exception of the caller's is not to be hidden by one of ours.
+        with suppress(FatalError) if kind else nullcontext():
+            self.close()
 
     def __del__(self) -> None:
-        if not getattr(self, "_ended", True):
-            self.close()
+        if getattr(self, "_ended", True):
+            return
+        if sys.is_finalizing():
+            # The threads that would bring the replies run no more.
+            self._release()
+        else:
+            with suppress(Exception):
+                self.close()
 
     def _turn(self) -> None:
         try:
@@ -251,8 +287,7 @@ class Load:
 
     def _release(self) -> None:
         self._ended = True
-        self._driver.close()
-        self._journal.close()
+        self._files.close()
 
 
 _END = object()
@@ -316,12 +351,17 @@ class Settings:
     ordered: bool = True
 
     def __attrs_post_init__(self) -> None:
-        for name in ("concurrency", "requests_per_second", "max_batch", "attempt_timeout"):
+        for name in ("concurrency", "max_batch"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int) and value > 0):
+                raise UsageError(f"{name} is a whole number above 0, not {value!r}")
+        for name in ("requests_per_second", "attempt_timeout"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, (int, float)) and 0 < value < float("inf")):
                 raise UsageError(f"{name} is a number above 0, not {value!r}")
-        if self.deadline is not None and not 0 <= self.deadline < float("inf"):
-            raise UsageError(f"deadline is a number of seconds, not {self.deadline!r}")
+        deadline = self.deadline
+        if deadline is not None and not (isinstance(deadline, (int, float)) and 0 <= deadline < float("inf")):
+            raise UsageError(f"deadline is a number of seconds, not {deadline!r}")
         self.error_limit()
 
     def error_limit(self) -> ErrorLimit | None:
@@ -344,7 +384,7 @@ class Settings:
             return vendor
         if self.max_batch > vendor.max_contacts:
             raise UsageError(f"max_batch is at most {vendor.max_contacts} here, not {self.max_batch}")
-        return attrs.evolve(vendor, max_contacts=int(self.max_batch))
+        return attrs.evolve(vendor, max_contacts=self.max_batch)
 
 
 def start(
@@ -365,7 +405,7 @@ def start(
     """
     behaviour = to.behaviour(settings.mode)
     limits = settings.limits(to.limits)
-    concurrency = int(settings.concurrency or to.concurrency)
+    concurrency = settings.concurrency or to.concurrency
     pace = Pace(concurrency, settings.requests_per_second or to.requests_per_second)
     engine = Engine(
         behaviour,
@@ -375,24 +415,31 @@ def start(
     )
     journal: Journal = MemoryJournal()
     copy = None
-    if folder is not None:
-        journal = folder.open_journal()
-        if copied:
-            copy = folder.copy_input(journal.rows_read)
-    driver = Driver(
-        to,
-        engine,
-        journal,
-        Ledger(ordered=settings.ordered),
-        workers or ThreadWorkers(HttpTransport(to.auth)),
-        concurrency=concurrency,
-        limits=limits,
-        attempt_timeout=settings.attempt_timeout,
-        repeats=settings.repeats,
-        max_errors=settings.error_limit(),
-        clock=clock,
-    )
-    return Load(driver, engine, open_input(copy), journal, on_progress)
+    with ExitStack() as opened:
+        if folder is not None:
+            journal = opened.enter_context(closing(folder.open_journal()))
+            if copied:
+                copy = opened.enter_context(folder.copy_input(journal.rows_read))
+        driver = Driver(
+            to,
+            engine,
+            journal,
+            Ledger(ordered=settings.ordered),
+            workers or ThreadWorkers(HttpTransport(to.auth)),
+            concurrency=concurrency,
+            limits=limits,
+            attempt_timeout=settings.attempt_timeout,
+            repeats=settings.repeats,
+            max_errors=settings.error_limit(),
+            clock=clock,
+        )
+        opened.callback(driver.close)
+        source = open_input(copy)
+        return Load(driver, engine, source, journal, on_progress, opened.pop_all())
+
+
+def _is_contact(item: object) -> bool:
+    return isinstance(item, Contact)
 
 
 def _as_written(item: object) -> object:

@@ -50,9 +50,11 @@ class Transport(Protocol):
 
     def send(self, request: Request, timeout: float) -> Reply | Failure:
         """One request and its answer, within `timeout` seconds. Raises nothing for what the network does."""
+        ...
 
     def close(self) -> None:
         """Ends calls under way and closes the connections; later calls fail, not handed over."""
+        ...
 
 
 Exchange = Callable[[Request, float], Reply | Failure]
@@ -72,9 +74,11 @@ class Auth(Protocol):
 
     def authorize(self, exchange: Exchange, timeout: float) -> Authorization | Failure:
         """The authorization of the next call. `exchange` asks a token server, within `timeout` seconds."""
+        ...
 
     def review(self, reply: Reply, authorization: Authorization) -> Reply:
         """Learns from the reply to a call so authorized; a 401 comes back marked as renewable or not."""
+        ...
 
 
 def check_endpoint(url: str) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; answers its exit code. `arguments` None takes those of the process."""
+    from typer import Abort, TyperException
+
     from headcount.cli import screen
     from headcount.errors import HeadcountError, RunLocked, UsageError
 
     try:
-        from typer import Abort, TyperException
-
         from headcount.cli.application import application
 
         code = application(arguments, prog_name="headcount", standalone_mode=False)

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -33,34 +33,66 @@ Endpoint = str | Mapping[str, str] | None
 class Destination(Protocol):
     """A vendor account that contacts go to."""
 
-    name: str
-    layout: Layout
-    check: ContactCheck
-    auth: Auth
-    envelope: Envelope
-    limits: Limits
-    concurrency: int
-    """Calls in flight unless the caller says otherwise."""
-    requests_per_second: float | None
-    """The vendor's documented limit, if there is one."""
+    name: ClassVar[str]
+
+    @property
+    def layout(self) -> Layout:
+        """How its contacts are built from columns."""
+        ...
+
+    @property
+    def check(self) -> ContactCheck:
+        """The check of one contact against the vendor's spec."""
+        ...
+
+    @property
+    def auth(self) -> Auth:
+        """What authorizes its calls."""
+        ...
+
+    @property
+    def envelope(self) -> Envelope:
+        """The bytes around the contacts of a body."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """What it takes in one call."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """Calls in flight unless the caller says otherwise."""
+        ...
+
+    @property
+    def requests_per_second(self) -> float | None:
+        """The vendor's documented limit, if there is one."""
+        ...
 
     def behaviour(self, mode: str) -> Behaviour:
         """What the mode promises of repeats and look-ups. Raises UsageError for a mode that there is not."""
+        ...
 
     def request(self, batch: Batch) -> Request:
         """The call that carries a batch."""
+        ...
 
     def read(self, batch: Batch, reply: Reply) -> Judgement:
         """What a reply says of the batch. Never raises: what cannot be read is unreadable."""
+        ...
 
     def look_up(self, batch: Batch) -> Request:
         """The call that asks whether contacts are there."""
+        ...
 
     def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
         """What its reply says: EXISTING, CREATED, NOT_SENT for what is not there, UNKNOWN for what stays open."""
+        ...
 
     def describe(self) -> Mapping[str, str]:
         """The settings without secrets, for the run folder: enough to make the same destination again."""
+        ...
 
 
 def relocated(url: str, endpoint: Endpoint, service: str, services: Sequence[str]) -> str:

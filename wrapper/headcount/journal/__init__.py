@@ -20,29 +20,37 @@ class Journal(Protocol):
 
     def claim(self, rows: Sequence[int]) -> int:
         """Note that a request with these rows is about to leave; answers the claim's number."""
+        ...
 
     def record(self, claim: int | None, rows: Sequence[int], answer: Answer, attempts: int) -> None:
         """Note what became of rows. `claim` is the one that this settles, whole; None for rows that were not
         sent. `attempts` is how many requests of this session have carried them."""
+        ...
 
     def checkpoint(self, rows_read: int, digest: bytes) -> None:
         """Note that the input up to `rows_read` rows, encoded, has this digest."""
+        ...
 
     def commit(self) -> None:
         """Make everything noted so far durable, in one step."""
+        ...
 
     def recorded(self, index: int) -> Outcome | None:
         """What an earlier run of this journal says of a row; None when it says nothing.
 
         Called with ascending indexes. A row in doubt is `unknown`, kind `unanswered`.
         """
+        ...
 
     def checkpoint_at(self, rows_read: int) -> bytes | None:
         """The digest noted for this many rows by an earlier run, or None."""
+        ...
 
     @property
     def rows_read(self) -> int:
         """How many rows earlier runs have read: the highest checkpoint."""
+        ...
 
     def close(self) -> None:
         """Let go of the journal's files. What is not committed is lost."""
+        ...

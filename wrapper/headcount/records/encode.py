@@ -42,7 +42,7 @@ class Encoder:
         problems = dict(rows.problems)
         values = []
         for binding in plan.bindings:
-            column = _joined([cells[name] for name in binding.columns], len(rows))
+            column: list[Cell] = _joined([cells[name] for name in binding.columns], len(rows))
             if binding.fill is not None:
                 column = [binding.fill if cell is None else cell for cell in column]
             values.append(_read(column, binding.field, problems))

@@ -32,25 +32,32 @@ class Layout(Protocol):
     @property
     def neutral(self) -> Mapping[str, str]:
         """The path that each neutral field reaches; `attributes.` stands for all attributes."""
+        ...
 
     @property
     def key_paths(self) -> Sequence[str]:
         """The paths of which a column must reach one (a trailing dot stands for all below it)."""
+        ...
 
     def field(self, path: str) -> Field:
         """The field at a path. Raises UsageError for a path that the vendor's contact does not have."""
+        ...
 
     def records(self, paths: Sequence[str], columns: Sequence[Sequence[object]], count: int) -> list[Record]:
         """The `count` contacts of a chunk, from the values of each path by column; None is absent."""
+        ...
 
     def missing_key(self, record: Record) -> str | None:
         """The field that the contact lacks to be identified by, or None when it has what it needs."""
+        ...
 
     def key(self, record: Record) -> str:
         """What the vendor's reply names the contact by."""
+        ...
 
     def identities(self, record: Record) -> Sequence[str]:
         """The texts that no two contacts of a run may share."""
+        ...
 
 
 def undamaged_phone(text: str) -> str:

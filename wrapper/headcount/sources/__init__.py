@@ -30,6 +30,7 @@ class Source(Protocol):
 
     def chunks(self, size: int = 1000) -> Iterator[Rows]:
         """The records in order, `size` at a time and the rest at the end."""
+        ...
 
 
 def open_source(name: str, *, limit: int | None = None) -> Source:

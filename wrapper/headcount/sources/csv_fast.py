@@ -3,6 +3,9 @@
 It refuses every block that it cannot read exactly as the slow reader would.
 """
 
+# pyarrow makes the functions of its compute module when it is imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import itertools

@@ -138,6 +138,7 @@ def _checked(record: Record, block: bytes, start: int, layout: Layout) -> list[C
         return damage.malformed(f"{len(record.cells)} cells where the header has {count}")
     cells = record.cells[:count]
     suspect = block.find(b"\0", start, record.end) >= 0 or record.end - start > damage.CELL_LIMIT
+    texts: list[str] = []
     try:
         texts = [cell.decode() for cell in cells]
     except UnicodeDecodeError:

@@ -98,7 +98,7 @@ def _damaged(line: int, text: bytes, problem: Problem) -> _Record:
 
 def _cells(value: dict[str, object], text: bytes) -> dict[str, Cell]:
     cells: dict[str, Cell] = {}
-    as_it_is: dict[str, Cell] | None = None
+    as_it_is: dict[str, Cell] = {}
     for name, cell in value.items():
         if isinstance(cell, str):
             cells[name] = cell if cell and not cell.isspace() else None
