@@ -334,11 +334,16 @@ def test_an_address_that_gives_no_tokens_is_fatal(status: int) -> None:
 def test_a_busy_token_server_may_be_asked_again_when_it_says(status: int, kind: Kind) -> None:
     server = TokenServer()
     server.answer = lambda: Reply(status, {"retry-after": "7", "date": "d"}, b"")
-    auth = credentials()
+    clock = Clock()
+    auth = credentials(clock)
     answer = failure(auth, server)
     assert (answer.kind, answer.fatal) == (kind, None)
     assert (answer.headers["retry-after"], answer.headers["date"]) == ("7", "d")
     server.answer = None
+    clock.now += 6.9
+    assert failure(auth, server) == answer
+    assert len(server.calls) == 1
+    clock.now += 0.1
     assert bearer(auth, server)[0] == "Bearer token-2"
 
 
