@@ -286,17 +286,20 @@ class Driver:
 
     def _check_unchanged(self, chunk: Prepared) -> None:
         """Hold the input to what an earlier run of the journal read, before anything of it is sent."""
-        rows_read = chunk.start + len(chunk)
-        self._digest = chunk.digest(self._digest)
-        known = self._journal.checkpoint_at(rows_read)
-        if known is None and chunk.start < self._journal.rows_read:
-            raise InputChanged(f"the input has other rows than the run has read, from row {chunk.start + 1} on")
-        if known is not None and known != self._digest:
-            raise InputChanged(
-                f"the input is not the one that the run began with: rows {chunk.start + 1} to {rows_read} differ"
-            )
-        if known is None:
-            self._journal.checkpoint(rows_read, self._digest)
+        before, end = self._digest, chunk.start + len(chunk)
+        self._digest = chunk.digest(before)
+        # The input may have grown since, in the midst of what is now one chunk.
+        common = min(end, self._journal.rows_read)
+        if common > chunk.start:
+            known = self._journal.checkpoint_at(common)
+            if known is None:
+                raise InputChanged(f"the input has other rows than the run has read, from row {chunk.start + 1} on")
+            if known != chunk.digest(before, common - chunk.start):
+                raise InputChanged(
+                    f"the input is not the one that the run began with: rows {chunk.start + 1} to {common} differ"
+                )
+        if common < end:
+            self._journal.checkpoint(end, self._digest)
 
     # Calling
 

@@ -29,8 +29,23 @@ class Prepared:
     def __len__(self) -> int:
         return len(self.payloads)
 
-    def digest(self, previous: bytes) -> bytes:
-        """A digest of everything up to the end of this chunk, given that of everything before it."""
+    def digest(self, previous: bytes, stop: int | None = None) -> bytes:
+        """A digest of everything up to position `stop` of this chunk, given that of everything before the chunk.
+
+        Without `stop` it covers the whole chunk.
+        """
         digest = hashlib.sha256(previous)
-        digest.update(b"\n".join(self.payloads))
+        digest.update(b"\n".join(self.payloads[:stop]))
         return digest.digest()
+
+    @classmethod
+    def joined(cls, pieces: Sequence[Prepared]) -> Prepared:
+        """Pieces that follow each other as one chunk."""
+        start = pieces[0].start
+        return cls(
+            start,
+            [payload for piece in pieces for payload in piece.payloads],
+            [key for piece in pieces for key in piece.keys],
+            [identities for piece in pieces for identities in piece.identities],
+            {piece.start - start + at: problem for piece in pieces for at, problem in piece.problems.items()},
+        )
