@@ -210,22 +210,20 @@ def _read(batch: Batch, reply: Reply) -> Judgement:
         return judge_status(reply)
     if envelope.replyCode == 0 and 200 <= reply.status <= 299:
         return _read_result(batch, reply, envelope.data)
-    judgement = _refusal(batch, reply, envelope)
+    judgement = _refusal(batch, reply, str(envelope.replyCode), envelope.replyText)
     problem = judgement.problem
     if judgement.meaning is Meaning.REFUSED and problem is not None and problem.kind is Kind.EXISTS and len(batch) == 1:
         return Judgement(Meaning.ANSWERED, Answer([Status.EXISTING], {0: problem}))
     return judgement
 
 
-def _refusal(batch: Batch, reply: Reply, envelope: _Envelope) -> Judgement:
+def _refusal(batch: Batch, reply: Reply, number: str, text: object) -> Judgement:
     """A refusal of the whole: by status, and by code with status 400 or, as some codes come, inside a 200."""
-    number = code(envelope.replyCode) or "none"
-    text = envelope.replyText
     detail = masked(text if isinstance(text, str) else None, batch.payloads[0] if len(batch) == 1 else None)
     if reply.status != 400 and not 200 <= reply.status <= 299:
-        return judge_status(reply, detail, number)
+        return judge_status(reply, detail, code(number))
     _, kind = _CONTACT_CODES.get(number, (Status.REJECTED, Kind.REFUSED))
-    problem = Problem(kind, detail, number, reply.status)
+    problem = Problem(kind, detail, code(number), reply.status)
     match number:
         case "1000":
             return Judgement(Meaning.TOO_LARGE, problem=attrs.evolve(problem, kind=Kind.TOO_LARGE))
@@ -253,7 +251,7 @@ def _read_result(batch: Batch, reply: Reply, data: object) -> Judgement:
     errors, readable = _errors(data.get("errors"))
     if list(errors) == [_NO_KEY] and ids == []:
         _, _, number, text = _reading(errors[_NO_KEY])
-        return _refusal(batch, reply, _Envelope(int(number or 2004), text))
+        return _refusal(batch, reply, number or "2004", text)
     named, sure = _named(batch, errors)
     statuses = [Status.CREATED] * len(batch)
     problems: dict[int, Problem] = {}
@@ -279,7 +277,7 @@ def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
     if envelope is None:
         return judge_status(reply)
     if not 200 <= reply.status <= 299 or envelope.replyCode != 0:
-        return _refusal(batch, reply, envelope)
+        return _refusal(batch, reply, str(envelope.replyCode), envelope.replyText)
     data = envelope.data if isinstance(envelope.data, dict) else {}
     found, _ = _named(batch, data["ids"] if isinstance(data.get("ids"), dict) else {}, several=True)
     errors, _ = _named(batch, _errors(data.get("errors"))[0], several=True)
