@@ -4,7 +4,8 @@
         ...                                  # talk to mock.url with credentials_environment("emarsys")
         mock.stores["emarsys"].writes        # what was really stored, and by which request
 
-The switches of a vendor are in its module, `headcount.mock.emarsys.EmarsysSwitches` and so on. Needs the extra `mock`.
+The switches of a vendor are in its module, `headcount.mock.emarsys.EmarsysSwitches` and so on. What the network in
+front of them can do is in `Fault`, under the name `network`. Needs the extra `mock`.
 Not a model of the vendors' timing or of anything that the specs leave out.
 """
 
@@ -13,7 +14,8 @@ from __future__ import annotations
 from headcount.errors import UsageError
 
 try:
-    from headcount.mock.faults import Fault, Switches, read_faults_file
+    from headcount.mock.faults import Fault, Network, Switches, read_faults_file
+    from headcount.mock.proxy import FaultProxy, Happening
     from headcount.mock.server import MockServer, credentials_environment, describe, run, serve
     from headcount.mock.store import Store, Write
 except ModuleNotFoundError as missing:
@@ -24,7 +26,10 @@ except ModuleNotFoundError as missing:
 
 __all__ = [
     "Fault",
+    "FaultProxy",
+    "Happening",
     "MockServer",
+    "Network",
     "Store",
     "Switches",
     "Write",

@@ -1,6 +1,6 @@
 """What a mock does wrong on purpose: faults by schedule, and the switches that every vendor has.
 
-A faults file, TOML or JSON, has one table a vendor:
+A faults file, TOML or JSON, has one table a vendor, and one for the network in front of them all:
 
     [emarsys]
     empty_errors = "list"
@@ -14,6 +14,12 @@ A faults file, TOML or JSON, has one table a vendor:
     every = 10
     answer = "rate_limited"
     wait = 2
+
+    [[network.faults]]      # the seventh call is carried out, and its reply comes a byte every 0.3 seconds
+    nth = 7
+    ending = "drip_body"
+    size = 1
+    delay = 0.3
 """
 
 from __future__ import annotations
@@ -29,14 +35,37 @@ import msgspec
 
 from headcount.errors import UsageError
 
+NETWORK = "network"
+"""The name of the network's table, beside those of the vendors."""
+
+Ending = Literal[
+    "reply",
+    "truncate",
+    "close",
+    "reset",
+    "hang",
+    "refuse",
+    "reset_on_accept",
+    "drip_head",
+    "drip_body",
+    "garble_head",
+    "garble_body",
+    "bomb",
+    "gzip_bomb",
+]
+_OF_CONNECTIONS = ("refuse", "reset_on_accept")
+_OF_THE_NETWORK = (*_OF_CONNECTIONS, "drip_head", "drip_body", "garble_head", "garble_body", "bomb", "gzip_bomb")
+_REPLACES_REPLY = ("close", "reset", "hang", "bomb", "gzip_bomb")
+
 
 @attrs.frozen(kw_only=True)
 class Fault:
     """One fault and the calls that it falls on.
 
-    Calls are counted from 1, per vendor: every call but the token call, or with `operation` the calls of
-    that operation. The first fault of the list that falls on a call is the one that happens. What the
-    faults look like is inferred from what networks, proxies and the vendors' documents show.
+    Calls are counted from 1: every call but the token call, or with `operation` the calls of that operation. A vendor
+    counts what reaches it; the network counts the calls of all vendors, before they do. The first fault of the list
+    that falls on a call is the one that happens. What the faults look like is inferred from what networks, proxies
+    and the vendors' documents show.
 
     nth: falls on this call only.
     first, last: falls on the calls from `first` to `last`, both included.
@@ -46,10 +75,23 @@ class Fault:
     status, headers, body: an HTTP reply given literally, or changes to `answer`.
     wait: seconds that a named answer asks the client to wait.
     carried_out: where the client does not get the vendor's own reply: the request takes its full effect all the
-        same; else the store stays as it was. A reply that is only late or cut short is always of a request carried out.
-    delay: seconds before the reply, or before the connection ends.
-    ending: `reply` sends the reply; `truncate` sends its head and half of its body, then closes; `close`
-        closes without a reply (FIN), `reset` the same with RST; `hang` keeps silent until the client leaves.
+        same; else the vendor does not act on it, and its store stays as it was.
+    delay: seconds before the reply, or before the connection ends; between two pieces of a drip.
+    ending: how the call ends. Of a vendor or the network:
+        `reply` sends the reply;
+        `truncate` sends its beginning, then closes: head and half of the body, or `size` bytes in all;
+        `close` closes without a reply (FIN), `reset` the same with RST, `hang` keeps silent until the client leaves.
+        Of the network alone, and carried out:
+        `drip_head`, `drip_body` send the reply, or after its head its body, `size` bytes (1) every `delay` seconds;
+        `garble_head`, `garble_body` make nonsense of its, or of its body's, first `size` bytes (8).
+        Of the network alone, and carried out if `carried_out` says so:
+        `bomb` answers with `size` bytes of blanks, without `size` endlessly;
+        `gzip_bomb` the same compressed a thousandfold, which its Content-Encoding says.
+        Of the network alone, counting connections in the place of calls, and never carried out:
+        `refuse` has nothing listen from the moment that this connection is the next, for `delay` seconds, or with no
+        `delay` ever after; `reset_on_accept` ends it with RST.
+    size: bytes, where an ending says so. With `close`, `reset` and `hang`: of the request's body, after which it
+        happens; the vendor never sees such a request. Only the network counts bytes.
     """
 
     nth: int | None = None
@@ -64,11 +106,17 @@ class Fault:
     wait: int = 1
     carried_out: bool = False
     delay: float = 0.0
-    ending: Literal["reply", "truncate", "close", "reset", "hang"] = "reply"
+    ending: Ending = "reply"
+    size: int | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.every < 1:
             raise ValueError("every must be 1 or more")
+        least = 1 if self.ending in ("drip_head", "drip_body") else 0
+        if self.size is not None and self.size < least:
+            raise ValueError(f"size must be {least} or more")
+        if self.cuts_request and self.carried_out:
+            raise ValueError("a request that is cut short is not carried out")
 
     def falls_on(self, number: int) -> bool:
         """Whether this fault happens to the call of this number."""
@@ -82,7 +130,36 @@ class Fault:
     @property
     def replaces_reply(self) -> bool:
         """The vendor's own reply is not what the client gets to see."""
-        return self.answer is not None or self.status is not None or self.ending in ("close", "reset", "hang")
+        return self.answer is not None or self.status is not None or self.ending in _REPLACES_REPLY
+
+    @property
+    def cuts_request(self) -> bool:
+        """It happens before the request is whole."""
+        return self.size is not None and self.ending in ("close", "reset", "hang")
+
+    @property
+    def of_connections(self) -> bool:
+        """It falls on connections, whatever they carry."""
+        return self.ending in _OF_CONNECTIONS
+
+    @property
+    def of_the_network(self) -> bool:
+        """Nothing that a vendor could do."""
+        return self.ending in _OF_THE_NETWORK or self.size is not None
+
+
+@attrs.define(kw_only=True)
+class Network:
+    """What the network in front of the mocks does. It may be changed while the mock runs.
+
+    faults: the scheduled faults; the first that falls on a connection or a call happens.
+    """
+
+    faults: tuple[Fault, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if any(fault.answer is not None for fault in self.faults):
+            raise ValueError("the network has no answers of its own; give a status, headers and body")
 
 
 @attrs.define(kw_only=True)
@@ -100,8 +177,13 @@ class Switches:
     body_limit: int = 10_000_000
     token_calls: int | None = None
 
+    def __attrs_post_init__(self) -> None:
+        if odd := next((fault for fault in self.faults if fault.of_the_network), None):
+            name = "size" if odd.size is not None else odd.ending
+            raise ValueError(f"{name!r} is of the network: such a fault belongs under [{NETWORK}]")
 
-S = TypeVar("S", bound=Switches)
+
+S = TypeVar("S", bound=Switches | Network)
 
 
 def read_switches(kind: type[S], settings: Mapping[str, Any] | S, where: str) -> S:

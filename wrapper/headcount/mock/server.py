@@ -6,7 +6,8 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 import attrs
@@ -17,20 +18,21 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from headcount.errors import UsageError
 from headcount.mock.application import TRANSPORT, Application
 from headcount.mock.contract import Contract
+from headcount.mock.faults import NETWORK, Network, read_switches
+from headcount.mock.proxy import HOST, FaultProxy, listen
 from headcount.mock.registry import vendor_types
 from headcount.mock.store import Store
 from headcount.mock.tokens import Tokens
 from headcount.mock.vendor import Vendor
 
-HOST = "127.0.0.1"
-
 
 @attrs.frozen
 class MockServer:
-    """A running server: its address, and the vendors behind it, by name."""
+    """A running server: its address, the vendors behind it by name, and the proxy in front, if it has one."""
 
     url: str
     vendors: Mapping[str, Vendor[Any]]
+    proxy: FaultProxy | None = None
 
     @property
     def stores(self) -> dict[str, Store]:
@@ -48,7 +50,8 @@ def serve(
     """Serves the named vendors, or all, on one port of 127.0.0.1 in a daemon thread, ready when entered.
 
     port: 0 takes a free one.
-    faults: the vendors' switches by vendor name, each as its switches class or as plain data.
+    faults: the vendors' switches by vendor name, each as its switches class or as plain data; and under `network`
+        the faults of the network, which have a proxy stand in front.
     credentials: values to take instead of the documented ones, by environment name (`SINCH_KEY_ID`).
     Raises UsageError for an unknown vendor or switch, or a port that cannot be had.
     """
@@ -58,7 +61,8 @@ def serve(
     try:
         while not server.started and thread.is_alive():
             thread.join(0.002)
-        yield running
+        with running.proxy or nullcontext():
+            yield running
     finally:
         server.stop()
         thread.join()
@@ -73,9 +77,10 @@ def run(
 ) -> None:
     """Serves as `serve` does, but in this thread until a signal comes; `announce` is told the address first."""
     running, listener, server = _prepare(vendors, port, faults, None)
-    if announce:
-        announce(running.url)
-    server.run([listener])
+    with running.proxy or nullcontext():
+        if announce:
+            announce(running.url)
+        server.run([listener])
 
 
 def credentials_environment(vendor: str) -> dict[str, str]:
@@ -104,19 +109,20 @@ def _vendor_type(name: str) -> type[Vendor[Any]]:
 def _prepare(
     names: Sequence[str], port: int, faults: Mapping[str, Any] | None, credentials: Mapping[str, str] | None
 ) -> tuple[MockServer, socket.socket, _Server]:
-    kinds = [_vendor_type(name) for name in dict.fromkeys(names or vendor_types())]
-    for name in faults or ():
+    settings = dict(faults or {})
+    network = settings.pop(NETWORK, None)
+    for name in settings:
         _vendor_type(name)
+    kinds = [_vendor_type(name) for name in dict.fromkeys(names or vendor_types())]
     tokens = Tokens()
-    vendors = {kind.name: kind((faults or {}).get(kind.name), credentials, tokens) for kind in kinds}
-    # With its protocol named, so that asyncio sends without delay on what it accepts.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        raise UsageError(f"port {port}: {error.strerror}") from None
+    vendors = {kind.name: kind(settings.get(kind.name), credentials, tokens) for kind in kinds}
+    switches = None if network is None else read_switches(Network, network, NETWORK)
+    listener = listen(port if switches is None else 0)
+    own_port = int(listener.getsockname()[1])
+    proxy = None
+    if switches is not None:
+        contracts = [contract for vendor in vendors.values() for contract in vendor.contracts]
+        proxy = FaultProxy(own_port, switches, operations=partial(_operations, contracts), port=port)
     config = uvicorn.Config(
         Application(list(vendors.values())),
         http=_Protocol,
@@ -128,8 +134,14 @@ def _prepare(
         timeout_keep_alive=60,
         backlog=512,
     )
-    url = f"http://{HOST}:{listener.getsockname()[1]}"
-    return MockServer(url, vendors), listener, _Server(config)
+    url = proxy.url if proxy else f"http://{HOST}:{own_port}"
+    return MockServer(url, vendors, proxy), listener, _Server(config)
+
+
+def _operations(contracts: Sequence[Contract], method: str, path: str) -> set[str]:
+    """What a request of this method and path may mean."""
+    matches = [match for contract in contracts for match in contract.match(path)]
+    return {match.operation.id for match in matches if match.operation.method == method}
 
 
 class _Server(uvicorn.Server):
