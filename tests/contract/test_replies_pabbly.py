@@ -324,6 +324,7 @@ UNSURE: Mapping[str, dict[str, Any]] = {
     "one created, named in no way": saved("911"),
     "a failure for nobody": saved(A, failedCount=1, failedContacts=[{"mobile": "911", "error": "Invalid"}] * 2),
     "a count that is none": saved(A, failedCount="many"),
+    "a count that is none beside a list": saved(A, failedCount="many", failedContacts=[{"error": "Invalid tag"}]),
     "a count below zero": saved(A, failedCount=-1),
     "fewer failures than are missing": saved(failedCount=1, failedContacts=[{"error": "Invalid tag"}]),
     "more failures than are missing": saved(A, failedCount=7),
