@@ -7,6 +7,7 @@ import attrs
 from headcount.core.batches import Batch
 
 _SMALLEST_TRIAL = 8
+_SMALLEST_TRIAL_AFTER_SUCCESS = 32
 _QUARTERS_LEVEL = 2
 _ALONE_NEEDED = 2
 _ALONE_NEEDED_AFTER_SUCCESS = 8
@@ -18,14 +19,43 @@ def halves(batch: Batch) -> tuple[Batch, Batch]:
     return batch.part(0, middle), batch.part(middle, len(batch))
 
 
+@attrs.define
+class SizeLimit:
+    """How many contacts a batch may hold, learned from those that were refused for their size.
+
+    After some batches of that many were taken twice as many are tried, each time after twice as many batches: a
+    single huge contact may have been the cause. Only batches as they came teach anything, not their halves.
+    """
+
+    count: int | None = None
+    _needed: int = 1
+    _taken: int = 0
+
+    def refused(self, count: int) -> None:
+        """A batch of so many contacts was too large."""
+        if self.count is None or count <= self.count:
+            self.count = (count + 1) // 2
+            self._needed *= 2
+            self._taken = 0
+
+    def taken(self, count: int) -> None:
+        """A batch of so many contacts was not."""
+        if self.count is None or count < self.count:
+            return
+        self._taken += 1
+        if self._taken == self._needed:
+            self.count *= 2
+            self._taken = 0
+
+
 @attrs.define(eq=False)
 class Trial:
     """Whether the refusals of a batch's parts speak of single contacts, or of a cause common to all.
 
     The cause is common when the batch, both halves and all four quarters were refused with one code, and two
     contacts sent alone are refused with it too: cutting further would take a call for each contact, to no end.
-    Where the vendor has taken other contacts of the run the odds are against it, and more are sent alone.
-    A batch of fewer than eight contacts is simply taken apart.
+    A batch of fewer than eight contacts is simply taken apart. Where the vendor has taken other contacts of the run
+    the odds are against a common cause, so eight are sent alone, and fewer than 32 simply taken apart.
     """
 
     size: int
@@ -41,9 +71,9 @@ class Trial:
     @classmethod
     def of(cls, size: int, code: str | None, *, others_were_taken: bool = False) -> Trial:
         """The trial of a batch of `size` contacts that was refused with `code`."""
-        # Of each quarter one contact stays.
-        needed = min(_ALONE_NEEDED_AFTER_SUCCESS, size - 4) if others_were_taken else _ALONE_NEEDED
-        return cls(size, code, needed, common=None if size >= _SMALLEST_TRIAL else False)
+        smallest = _SMALLEST_TRIAL_AFTER_SUCCESS if others_were_taken else _SMALLEST_TRIAL
+        needed = _ALONE_NEEDED_AFTER_SUCCESS if others_were_taken else _ALONE_NEEDED
+        return cls(size, code, needed, common=None if size >= smallest else False)
 
     def refused(self, level: int, code: str | None) -> None:
         """A part, `level` cuts below the batch, was refused."""

@@ -9,7 +9,7 @@ import attrs
 
 from headcount.core.answers import Judgement, Meaning
 from headcount.core.batches import Answer, Batch
-from headcount.core.bisect import Trial, halves
+from headcount.core.bisect import SizeLimit, Trial, halves
 from headcount.core.jobs import Behaviour, Job, Purpose, Search, Settlement, Stop
 from headcount.core.pace import LONGEST_WAIT, Pace
 from headcount.core.retry import MOST_ATTEMPTS, Budget, Repeat, backoff
@@ -48,8 +48,7 @@ class Engine:
         self._queue: list[Job] = []
         self._on_trial: list[Job] = []
         self._searches: list[Search] = []
-        self._smallest_too_large = 0
-        self._largest_taken = 0
+        self._size = SizeLimit()
         self._asked_until = -math.inf
         self._excused = False
         self._reached = False
@@ -173,7 +172,8 @@ class Engine:
         if job.doubtful:
             _own_what_exists(answer)
         self._took_some = self._took_some or any(status.good for status in answer.statuses)
-        self._largest_taken = max(self._largest_taken, len(job.batch))
+        if not job.halved:
+            self._size.taken(len(job.batch))
         unclear = [at for at, status in enumerate(answer.statuses) if status is Status.UNKNOWN]
         if not unclear or not self._behaviour.look_up_size or self.stopped is not None:
             return [Settlement(job.batch, answer, job.attempts, job.claim)]
@@ -245,7 +245,9 @@ class Engine:
             job.trial.passed()
         if len(job.batch) == 1:
             return [self._reject(job, _problem(judgement))]
-        self._smallest_too_large = min(len(job.batch), self._smallest_too_large or len(job.batch))
+        if not job.halved:
+            self._size.refused(len(job.batch))
+        job.halved = True
         self._queue.extend(job.part(half) for half in halves(job.batch))
         return self._release(job)
 
@@ -378,12 +380,7 @@ class Engine:
         """The part of a job that a call may carry now; the rest goes back into the queue."""
         if job.purpose is Purpose.LOOK_UP:
             return job
-        most = len(job.batch)
-        if self._pace.probing:
-            most = 1
-        elif self._smallest_too_large:
-            # What was taken before shows that a smaller batch was too large for its contacts, not their number.
-            most = max((self._smallest_too_large + 1) // 2, self._largest_taken)
+        most = 1 if self._pace.probing else self._size.count or len(job.batch)
         if len(job.batch) <= most:
             return job
         if job.trial is not None:

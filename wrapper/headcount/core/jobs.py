@@ -47,6 +47,8 @@ class Job:
     not_before: float = -math.inf
     claim: int | None = None
     """The journal's number for the request that is under way."""
+    halved: bool = False
+    """It is a part of a batch that was too large."""
     trial: Trial | None = None
     level: int = 0
     """Cuts below the batch that the trial is of."""
