@@ -134,8 +134,7 @@ class Batcher:
     def add_all(self, rows: Sequence[int], keys: Sequence[str], payloads: Sequence[bytes]) -> list[Batch]:
         """Take contacts that each fit alone; answers the batches that one of them did not fit in any more."""
         full = []
-        # The bytes of all payloads up to a position, each with a comma.
-        ends = list(accumulate(map(len, payloads), lambda end, size: end + size + 1, initial=0))
+        ends = list(accumulate(map(len, payloads), initial=0))
         start = 0
         while start < len(rows):
             stop = min(len(rows), start + self._limits.max_contacts - len(self._rows))
@@ -143,7 +142,8 @@ class Batcher:
                 # The first contact of a batch has no comma.
                 free = self._limits.max_bytes - self._envelope.size(self._bytes, len(self._rows))
                 room = free if self._rows else free + 1
-                stop = min(stop, bisect_right(ends, ends[start] + room) - 1)
+                most = ends[start] + start + room
+                stop = bisect_right(range(stop + 1), most, start, key=lambda at: ends[at] + at) - 1
             if stop <= start:
                 batch = self.flush()
                 if batch is None:
@@ -153,7 +153,7 @@ class Batcher:
             self._rows += rows[start:stop]
             self._keys += keys[start:stop]
             self._payloads += payloads[start:stop]
-            self._bytes += ends[stop] - ends[start] - (stop - start)
+            self._bytes += ends[stop] - ends[start]
             start = stop
         return full
 

@@ -174,9 +174,10 @@ class Engine:
         self._took_some = self._took_some or any(status.good for status in answer.statuses)
         if not job.halved:
             self._size.taken(len(job.batch))
-        unclear = [at for at, status in enumerate(answer.statuses) if status is Status.UNKNOWN]
-        if not unclear or not self._behaviour.look_up_size or self.stopped is not None:
+        can_ask = self._behaviour.look_up_size and self.stopped is None
+        if not can_ask or Status.UNKNOWN not in answer.statuses:
             return [Settlement(job.batch, answer, job.attempts, job.claim)]
+        unclear = [at for at, status in enumerate(answer.statuses) if status is Status.UNKNOWN]
         look_up = job.part(job.batch.pick(unclear))
         self._look_up(look_up, answer.problems[unclear[0]], judgement.hint, None)
         clear = [at for at, status in enumerate(answer.statuses) if status is not Status.UNKNOWN]
