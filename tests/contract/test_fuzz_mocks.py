@@ -10,8 +10,6 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 import schemathesis
-from headcount.mock import MockServer, serve
-from headcount_api import specs
 from hypothesis import HealthCheck, settings
 from requests import PreparedRequest
 from requests.auth import AuthBase, HTTPBasicAuth
@@ -20,6 +18,9 @@ from schemathesis.specs.openapi.checks import (
     positive_data_acceptance,
     unsupported_method,
 )
+
+from headcount.mock import MockServer, serve
+from headcount_api import specs
 
 AnyCase = schemathesis.Case[Any]
 

@@ -17,11 +17,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import headcount_api
 import httpx
 import msgspec
 import pytest
 import yaml
+
+import headcount_api
 from headcount_api.clients import emarsys, pabbly_chatflow, sinch_batch
 from headcount_api.clients.emarsys.api.contacts import create_contacts as emarsys_create
 from headcount_api.clients.emarsys.errors import UnexpectedStatus, UnreadableResponse
@@ -79,7 +80,7 @@ def test_every_module_says_that_it_is_generated() -> None:
 def test_package_is_typed_and_holds_no_leftovers() -> None:
     assert Path(str(headcount_api.__file__)).parent == PACKAGE
     assert (PACKAGE / "py.typed").is_file()
-    assert not [path for path in PACKAGE.rglob(".*")]
+    assert not list(PACKAGE.rglob(".*"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -186,9 +187,12 @@ def test_a_status_without_a_name_raises_where_that_is_asked_for() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b"\xff", b"7", b"null", b'["a"]', b"[" * 100_000])
 def test_an_answer_that_cannot_be_read_is_one_error_and_keeps_its_status(body: bytes) -> None:
-    with server(200, body) as (url, _), emarsys.AuthenticatedClient(url, token=TOKEN) as client:
-        with pytest.raises(UnreadableResponse) as raised:
-            emarsys_create.sync(client=client, body=REQUEST)
+    with (
+        server(200, body) as (url, _),
+        emarsys.AuthenticatedClient(url, token=TOKEN) as client,
+        pytest.raises(UnreadableResponse) as raised,
+    ):
+        emarsys_create.sync(client=client, body=REQUEST)
     assert (raised.value.status_code, raised.value.content) == (200, body)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from headcount.mock import Fault, Store, serve
 from headcount.mock.emarsys import EmarsysSwitches, wsse_refusal
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from headcount.errors import UsageError
 from headcount.mock import Fault, MockServer, read_faults_file, serve
 

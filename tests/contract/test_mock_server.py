@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from headcount.errors import UsageError
 from headcount.mock import credentials_environment, describe, run, serve
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from headcount.mock import Fault, Store, serve
 from headcount.mock.sinch import SinchSwitches
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from headcount_api.specs import load
 from openapi_spec_validator import validate
+
+from headcount_api.specs import load
 
 NAMES = ["sinch_batch", "sinch_conversation", "emarsys", "pabbly_chatflow"]
 BANNED = {"patternProperties", "default", "format", "allOf", "nullable", "$defs", "prefixItems"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+
 from headcount_api.specs import load
 
 Document = dict[str, Any]

@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from headcount.core.batches import Answer
 from headcount.journal.events import pack_answer, pack_rows, unpack_answer, unpack_rows
 from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Kind, Outcome, Problem, Status
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 ROWS = 30
 

@@ -8,14 +8,15 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from headcount.outcome import Kind
 from headcount.records.rows import Cell, Rows
 from headcount.sources import open_source
 from headcount.sources.csv import read_blocks
 from headcount.sources.csv_slow import Layout
 from headcount.sources.lines import Lines
-from hypothesis import given
-from hypothesis import strategies as st
 
 FRAGMENTS = [
     b"a",

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from email.utils import formatdate
 
 import pytest
+
 from headcount.auth import BearerKey, ClientCredentials, Secret, Wsse, wsse_header
 from headcount.errors import CredentialsError, EndpointError, UsageError
 from headcount.outcome import Kind
 from headcount.transport import Authorization, Exchange, Failure, HttpTransport, Reply, Request
-
 from tests.sockets import Server, answering, headers_of, read_request, reply, stay_silent, unused_port
 
 SECRET = "canary-secret"

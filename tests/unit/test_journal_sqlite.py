@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from headcount.core.batches import Answer
 from headcount.errors import JournalError, RunLocked
 from headcount.journal.events import Event, latest

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+
 from headcount.errors import JournalError, RunLocked, UsageError
 from headcount.run_folder import RunFolder, has_run
 

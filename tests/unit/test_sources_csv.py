@@ -6,6 +6,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+
 from headcount.outcome import Kind
 from headcount.records.rows import Rows
 from headcount.sources import open_source

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from headcount.outcome import Kind
 from headcount.records.rows import Rows
 from headcount.sources import open_source

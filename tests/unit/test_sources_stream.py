@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from headcount.errors import SourceError
 from headcount.sources import Source, open_source
 

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 
 import attrs
 import pytest
+
 from headcount.auth import BearerKey, Secret
 from headcount.errors import EndpointError, UsageError
 from headcount.outcome import Kind
 from headcount.transport import Failure, HttpTransport, Reply, Request, check_endpoint
-
 from tests.sockets import (
     Handler,
     Server,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from headcount.core.batches import Answer
 from headcount.errors import FatalError, JournalError
 from headcount.outcome import Kind, Problem, Status

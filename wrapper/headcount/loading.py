@@ -194,6 +194,7 @@ class Load:
 
         Raises what ends the run: bad credentials, a wrong endpoint, a broken journal.
         """
+        self._ready = iter(())
         while not self._ended:
             self._turn()
             self._driver.ledger.discard()

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import attrs
 import jsonschema_rs
+
 from headcount_api import specs
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import jsonschema_rs
-from headcount_api import specs
 
 from headcount.outcome import Kind, Problem
+from headcount_api import specs
 
 _TEXTS = {
     "additionalProperties": "the vendor's contact has no such field",
