@@ -22,5 +22,5 @@ def peak(count: int, repeats: str) -> int:
 @pytest.mark.parametrize(("repeats", "bytes_a_row"), [("repeats", 16), ("none", 0)])
 def test_ten_times_the_rows_need_no_more_memory(repeats: str, bytes_a_row: int) -> None:
     few, many = peak(FEW, repeats), peak(MANY, repeats)
-    # What a process needs from the beginning, some 45 MB, hides a leak of 8 MB in the 20 percent of the promise.
+    # The promise is 20 percent; of the 45 MB that a process needs from the beginning that would hide too much.
     assert many <= few + 4_000_000 + bytes_a_row * (MANY - FEW)

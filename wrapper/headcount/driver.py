@@ -117,7 +117,11 @@ class ThreadWorkers:
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
             job, request, timeout = call
-            self._arrivals.put(Arrival(job, self._transport.send(request, timeout)))
+            try:
+                answer = self._transport.send(request, timeout)
+            except Exception as error:  # noqa: BLE001 the driver waits for an answer to every call
+                answer = Failure(Kind.UNREADABLE_REPLY, True, f"the call broke off ({type(error).__name__})")
+            self._arrivals.put(Arrival(job, answer))
 
 
 class Driver:
