@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
 
 from headcount.configuration import make_destination
-from headcount.core.batches import Answer, Batch, Batcher
+from headcount.core.admission import Admission
+from headcount.core.batches import Answer, Batch
 from headcount.core.ledger import Ledger
-from headcount.core.repeats import KeyTable
-from headcount.outcome import Kind, Problem, ProblemGroup, Status
+from headcount.core.prepared import Prepared
+from headcount.outcome import ProblemGroup, Status
 from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
 from headcount.runs import RunSettings, checked_chunks
@@ -68,36 +69,13 @@ def make_plan(settings: RunSettings) -> Plan:
     columns = ColumnMap(destination.layout, settings.mapped, settings.constants)
     encoder = Encoder(destination.layout, destination.check, columns)
     source = settings.open_source()
-    batcher = Batcher(destination.envelope, limits)
-    keys = KeyTable() if settings.load.repeats else None
+    admission = Admission(destination.envelope, limits, repeats=settings.load.repeats)
     ledger = Ledger()
     batches = size = 0
-
-    def count(batch: Batch | None) -> None:
-        nonlocal batches, size
-        if batch is not None:
-            batches += 1
-            size += len(destination.envelope.body(batch.payloads))
-
-    for rows in checked_chunks(source, columns):
-        chunk = encoder.rows(rows)
-        ledger.open(len(chunk))
-        statuses, problems = [Status.NOT_SENT] * len(chunk), {}
-        for at, payload in enumerate(chunk.payloads):
-            row = chunk.start + at
-            problem = chunk.problems.get(at)
-            if problem is None and not batcher.fits_alone(payload):
-                problem = Problem(Kind.TOO_LARGE, "the contact alone is larger than a request may be")
-            if problem is not None:
-                statuses[at], problems[at] = Status.REJECTED, problem
-            elif keys is not None and (owner := _owner(keys, chunk.identities[at], row)) is not None:
-                statuses[at] = Status.SKIPPED
-                problems[at] = Problem(Kind.REPEATED, f"the same contact as row {owner + 1}", of_row=owner + 1)
-            else:
-                count(batcher.add(row, chunk.keys[at], payload))
-        ledger.settle(range(chunk.start, chunk.start + len(chunk)), Answer(statuses, problems), 0)
-        ledger.discard()
-    count(batcher.flush())
+    for batch in _batches(map(encoder.rows, checked_chunks(source, columns)), admission, ledger):
+        batches += 1
+        size += destination.envelope.size(sum(map(len, batch.payloads)), len(batch))
+        ledger.settle(batch.rows, Answer.same(len(batch), Status.NOT_SENT), 0)
     return Plan(
         destination=settings.destination,
         source=source.name,
@@ -112,12 +90,14 @@ def make_plan(settings: RunSettings) -> Plan:
     )
 
 
-def _owner(keys: KeyTable, identities: Sequence[str], row: int) -> int | None:
-    """The row that owns one of these, or None, and then this row owns them all."""
-    for identity in identities:
-        owner = keys.owner(identity)
-        if owner is not None:
-            return owner
-    for identity in identities:
-        keys.claim(identity, row)
-    return None
+def _batches(chunks: Iterable[Prepared], admission: Admission, ledger: Ledger) -> Iterator[Batch]:
+    """What would be sent; the rows that would not are entered in the ledger."""
+    for chunk in chunks:
+        ledger.open(len(chunk))
+        admitted = admission.take(chunk)
+        ledger.settle(admitted.rows, admitted.answer, 0)
+        yield from admitted.batches
+        ledger.discard()
+    last = admission.flush()
+    if last is not None:
+        yield last
