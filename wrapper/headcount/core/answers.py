@@ -76,6 +76,13 @@ class Judgement:
     """With UNAUTHORIZED: the next request will carry a new token."""
 
     @property
+    def cause(self) -> Problem:
+        """The problem, of a meaning that comes with one."""
+        if self.problem is None:
+            raise AssertionError(f"{self.meaning} comes with a problem")
+        return self.problem
+
+    @property
     def timed_out(self) -> bool:
         return self.problem is not None and self.problem.kind is Kind.TIMEOUT
 

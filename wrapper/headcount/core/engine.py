@@ -11,15 +11,12 @@ from headcount.core.answers import Judgement, Meaning
 from headcount.core.batches import Answer, Batch
 from headcount.core.bisect import SizeLimit, Trial, halves
 from headcount.core.jobs import Behaviour, Job, Purpose, Search, Settlement, Stop
-from headcount.core.pace import LONGEST_WAIT, Pace
+from headcount.core.pace import Pace
+from headcount.core.patience import OUTAGE_PATIENCE, Patience
 from headcount.core.retry import MOST_ATTEMPTS, Budget, Repeat, backoff
-from headcount.errors import BatchRefusedError, CredentialsError, EndpointError
+from headcount.errors import BatchRefusedError, CredentialsError
 from headcount.outcome import Kind, Problem, Status
 
-OUTAGE_PATIENCE = 300.0
-"""Seconds without a good answer after which a run ends."""
-CONNECT_PATIENCE = 10.0
-"""Seconds after which a run ends that has never had any answer at all."""
 _MOST_LOOK_UPS = 3
 _WELL = frozenset(
     {Meaning.ANSWERED, Meaning.REFUSED, Meaning.TOO_LARGE, Meaning.UNAUTHORIZED, Meaning.ENDS_REFUSED}
@@ -41,19 +38,14 @@ class Engine:
     ) -> None:
         self._behaviour = behaviour
         self._pace = pace
-        self._deadline = deadline
-        self._patience = outage_patience
+        self._patience = Patience(pace, deadline, outage_patience)
         self._jitter = jitter
         self._budget = Budget()
         self._queue: list[Job] = []
         self._on_trial: list[Job] = []
         self._searches: list[Search] = []
         self._size = SizeLimit()
-        self._asked_until = -math.inf
-        self._excused = False
-        self._reached = False
         self._took_some = False
-        self._last_failure = "no answer came"
         self.stopped: Stop | None = None
         self.requests = 0
         self.retries = 0
@@ -79,7 +71,9 @@ class Engine:
 
     def next_job(self, now: float) -> Job | None:
         """The call that starts now, or None when none may."""
-        self._watch(now)
+        stop = self._patience.stop(now, waiting=bool(self._queue))
+        if stop is not None and self.stopped is None:
+            self.stopped = stop
         if self.stopped is not None or now < self._pace.may_start_at():
             return None
         ready = [job for job in self._queue if job.not_before <= now]
@@ -89,7 +83,7 @@ class Engine:
         self._queue.remove(job)
         job = self._cut(job)
         self._pace.started(now)
-        self._excused = False
+        self._patience.started()
         self.requests += 1
         if job.purpose is Purpose.SEND:
             self.retries += job.attempts > 0
@@ -102,11 +96,9 @@ class Engine:
         """The next moment at which time alone may change something; infinity when only a reply can."""
         if self.stopped is not None:
             return math.inf
-        moments = [self._deadline]
+        moments = [self._patience.wake_at()]
         if self._queue:
             moments.append(max(self._pace.may_start_at(), min(job.not_before for job in self._queue)))
-        if not self._pace.in_flight and not self._excused:
-            moments.append(self._patience_ends)
         return min(moments)
 
     def replied(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> list[Settlement]:
@@ -116,11 +108,12 @@ class Engine:
         if meaning in _WELL:
             self._budget.refill()
         if meaning is not Meaning.NOT_HANDED_OVER:
-            self._reached = True
+            self._patience.reached()
         if asked_wait is not None:
-            self._obey(asked_wait, now)
-        if meaning not in _WELL and now >= self._patience_ends:
-            self._give_up()
+            self._patience.obey(asked_wait, now)
+        stop = None if meaning in _WELL else self._patience.stop_after_bad_answer(now)
+        if stop is not None and self.stopped is None:
+            self.stopped = stop
         if job.purpose is Purpose.LOOK_UP:
             settlements = self._looked_up(job, judgement, asked_wait, now)
         else:
@@ -186,7 +179,7 @@ class Engine:
     def _refused(self, job: Job, judgement: Judgement) -> list[Settlement]:
         if judgement.error is not None:
             return self._end(job, judgement)
-        problem = _problem(judgement)
+        problem = judgement.cause
         if job.trial is None:
             job.trial = Trial.of(len(job.batch), problem.code, others_were_taken=self._took_some)
         job.trial.refused(job.level, problem.code)
@@ -245,7 +238,7 @@ class Engine:
         if job.trial is not None:
             job.trial.passed()
         if len(job.batch) == 1:
-            return [self._reject(job, _problem(judgement))]
+            return [self._reject(job, judgement.cause)]
         if not job.halved:
             self._size.refused(len(job.batch))
         job.halved = True
@@ -255,9 +248,10 @@ class Engine:
     def _ambiguous(self, job: Job, judgement: Judgement, now: float) -> list[Settlement]:
         if job.trial is not None:
             job.trial.passed()
-        self._note_trouble(judgement, now)
+        self._patience.failed(judgement.cause)
+        self._pace.trouble(now)
         job.doubtful = True
-        job.problem = _problem(judgement)
+        job.problem = judgement.cause
         if self.stopped is None and self._behaviour.repeat is not Repeat.DOUBLES:
             if self._behaviour.repeat is Repeat.READ_BACK:
                 search = Search(0)
@@ -273,7 +267,7 @@ class Engine:
         return job.attempts < MOST_ATTEMPTS and self._budget.draw(timed_out=timed_out)
 
     def _end(self, job: Job, judgement: Judgement) -> list[Settlement]:
-        problem = _problem(judgement)
+        problem = judgement.cause
         self.stop(Stop(Kind.STOPPED, problem.detail or "the run was ended", judgement.error))
         job.problem = job.problem if job.doubtful and job.problem else problem
         return [self._let_go(job, problem)]
@@ -309,7 +303,7 @@ class Engine:
             case _:
                 # Whoever may not ask may not send either; an answer of another kind speaks of this call alone.
                 if isinstance(judgement.error, CredentialsError) or judgement.meaning is Meaning.ENDS_AMBIGUOUS:
-                    self.stop(Stop(Kind.STOPPED, _problem(judgement).detail or "the run was ended", judgement.error))
+                    self.stop(Stop(Kind.STOPPED, judgement.cause.detail or "the run was ended", judgement.error))
                 settlements = [self._unknown(job)]
         return settlements + self._conclude(job.search)
 
@@ -348,35 +342,6 @@ class Engine:
 
     # Time, trouble and letting go
 
-    def _watch(self, now: float) -> None:
-        if self.stopped is not None:
-            return
-        asked_wait = self._asked_until - now
-        if now >= self._deadline:
-            self.stop(Stop(Kind.DEADLINE, "the deadline has passed"))
-        elif self._queue and (asked_wait > LONGEST_WAIT or self._asked_until > self._deadline):
-            self.stop(Stop(Kind.RATE_LIMITED, f"the vendor asks to wait {asked_wait:.0f} s"))
-        elif not self._pace.in_flight and not self._excused and now >= self._patience_ends:
-            self._give_up()
-
-    @property
-    def _patience_ends(self) -> float:
-        """The moment from which on the lack of a good answer ends the run.
-
-        Calls in flight may still bring one. A vendor that asked to wait is owed one call after that wait.
-        """
-        if self._pace.troubled_since is None:
-            return math.inf
-        return self._pace.troubled_since + (self._patience if self._reached else min(CONNECT_PATIENCE, self._patience))
-
-    def _give_up(self) -> None:
-        if self._reached:
-            why = f"no good answer for {self._patience:.0f} s: {self._last_failure}"
-            self.stop(Stop(Kind.OUTAGE, why))
-        else:
-            why = f"the endpoint cannot be reached: {self._last_failure}"
-            self.stop(Stop(Kind.OUTAGE, why, EndpointError(why)))
-
     def _cut(self, job: Job) -> Job:
         """The part of a job that a call may carry now; the rest goes back into the queue."""
         if job.purpose is Purpose.LOOK_UP:
@@ -390,14 +355,9 @@ class Engine:
         self._queue.append(job.part(job.batch.part(most, len(job.batch))))
         return job.part(job.batch.part(0, most))
 
-    def _obey(self, asked_wait: float, now: float) -> None:
-        self._asked_until = max(self._asked_until, now + asked_wait)
-        self._pace.hold(self._asked_until)
-        self._excused = True
-
     def _slow_down(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> None:
         job.refusals += 1
-        self._last_failure = _problem(judgement).detail or self._last_failure
+        self._patience.failed(judgement.cause)
         if judgement.meaning is not Meaning.THROTTLED:
             self._pace.trouble(now)
             return
@@ -406,10 +366,6 @@ class Engine:
             job.not_before = now + backoff(job.refusals, self._jitter.random())
             if not self._budget.draw(timed_out=False):
                 self._pace.trouble(now)
-
-    def _note_trouble(self, judgement: Judgement, now: float) -> None:
-        self._last_failure = _problem(judgement).detail or self._last_failure
-        self._pace.trouble(now)
 
     def _again(self, job: Job) -> list[Settlement]:
         released = self._release(job)
@@ -435,12 +391,6 @@ class Engine:
         problem = job.problem or Problem(Kind.UNANSWERED, "no readable answer came")
         answer = Answer.same(len(job.batch), Status.UNKNOWN, problem)
         return Settlement(job.batch, answer, job.attempts, job.claim)
-
-
-def _problem(judgement: Judgement) -> Problem:
-    if judgement.problem is None:
-        raise AssertionError(f"{judgement.meaning} comes with a problem")
-    return judgement.problem
 
 
 def _own_what_exists(answer: Answer) -> None:
