@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from headcount.asynchronous import aload
+    from headcount.asynchronous import AsyncLoad, aload
     from headcount.contact import Contact
     from headcount.errors import HeadcountError
     from headcount.loading import Load, load
     from headcount.outcome import Kind, Outcome, Problem, Report, Status
 
 __all__ = [
+    "AsyncLoad",
     "Contact",
     "HeadcountError",
     "Kind",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsyncLoad": "asynchronous",
     "Contact": "contact",
     "HeadcountError": "errors",
     "Kind": "outcome",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Self, TypeVar
@@ -37,29 +38,29 @@ def aload(
     `contacts` may be asynchronous too. They are read, and `on_progress` is called, in the thread of the load.
     Raises what `load` raises, at the first step.
     """
-
-    def begin(items: Iterable[object]) -> Load:
-        return load(
-            items,
-            to=to,
-            run_dir=run_dir,
-            mode=mode,
-            concurrency=concurrency,
-            requests_per_second=requests_per_second,
-            max_batch=max_batch,
-            max_errors=max_errors,
-            deadline=deadline,
-            attempt_timeout=attempt_timeout,
-            repeats=repeats,
-            ordered=ordered,
-            on_progress=on_progress,
-        )
-
+    begin = partial(
+        load,
+        to=to,
+        run_dir=run_dir,
+        mode=mode,
+        concurrency=concurrency,
+        requests_per_second=requests_per_second,
+        max_batch=max_batch,
+        max_errors=max_errors,
+        deadline=deadline,
+        attempt_timeout=attempt_timeout,
+        repeats=repeats,
+        ordered=ordered,
+        on_progress=on_progress,
+    )
     return AsyncLoad(contacts, begin)
 
 
 class AsyncLoad:
-    """A load under way: an asynchronous iterator of outcomes, as `Load` is a plain one."""
+    """A load under way: an asynchronous iterator of outcomes, as `Load` is a plain one.
+
+    Close it, or use it with `async with`, to end it early.
+    """
 
     def __init__(
         self,
@@ -70,8 +71,13 @@ class AsyncLoad:
         self._begin = begin
         self._load: Load | None = None
         self._ready: Iterator[Outcome] = iter(())
-        # One thread, so that a load is never worked on in two places at once.
+        # One thread, so that a load is never worked on in two places at once. It ends with this object.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="headcount-load")
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the caller should be told of the input, so far: columns that reach nothing."""
+        return () if self._load is None else self._load.warnings
 
     def __aiter__(self) -> Self:
         return self
@@ -85,7 +91,6 @@ class AsyncLoad:
             self._ready = iter(outcomes)
             outcome = next(self._ready, None)
         if outcome is None:
-            self._thread.shutdown(wait=False)
             raise StopAsyncIteration
         return outcome
 
@@ -95,11 +100,13 @@ class AsyncLoad:
         return await self._in_thread(loading.report)
 
     async def aclose(self) -> None:
-        """End the load early, in good order: what is in flight is settled, only the rows that were read count."""
+        """End the load early, in good order: what is in flight is settled, only the rows that were read count.
+
+        Does nothing when it has ended.
+        """
         if self._load is not None:
             self._load.stop()
             await self._in_thread(self._load.close)
-        self._thread.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:
         return self

@@ -212,9 +212,13 @@ class Load:
         )
 
     def stop(self) -> None:
-        """Start no more calls and read no more; what is in flight is waited for. Safe in a signal handler."""
-        self._closing = True
-        self._driver.stop(Stop(Kind.STOPPED, "the run was stopped"))
+        """Start no more calls and read no more; what is in flight is waited for. Safe in a signal handler.
+
+        Does nothing when the load has ended.
+        """
+        if not self._ended:
+            self._closing = True
+            self._driver.stop(Stop(Kind.STOPPED, "the run was stopped"))
 
     def abort(self) -> None:
         """Give up what is in flight too: it becomes `unknown`."""
