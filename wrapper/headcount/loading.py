@@ -26,7 +26,6 @@ from headcount.driver import Driver, ErrorLimit, ThreadWorkers, Workers
 from headcount.errors import FatalError, UsageError
 from headcount.journal import Journal
 from headcount.journal.memory import MemoryJournal
-from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Kind, Outcome, Problem, Report, Status
 from headcount.records.encode import Encoder, contact_rows
 from headcount.records.mapping import ColumnMap
@@ -164,8 +163,7 @@ class Load:
         self._rest: Iterator[int] | None = None
         self._ended = False
         self._closing = False
-        earlier = journal.noted("calls") if isinstance(journal, SqliteJournal) else None
-        self._earlier: Sequence[int] = earlier if isinstance(earlier, list) else (0, 0)
+        self._earlier_requests, self._earlier_retries = calls_noted(journal)
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -206,8 +204,8 @@ class Load:
         return Report(
             counts={status: ledger.counts[status] for status in Status},
             problems=ledger.groups(),
-            requests=self._engine.requests + self._earlier[0],
-            retries=self._engine.retries + self._earlier[1],
+            requests=self._engine.requests + self._earlier_requests,
+            retries=self._engine.retries + self._earlier_retries,
             stop=None if stop is None else Problem(stop.kind, stop.why),
         )
 
@@ -281,10 +279,9 @@ class Load:
 
     def _end(self) -> None:
         self._driver.ledger.check()
-        if isinstance(self._journal, SqliteJournal):
-            report = self.so_far()
-            self._journal.note("calls", [report.requests, report.retries])
-            self._journal.commit()
+        report = self.so_far()
+        self._journal.note(_CALLS, [report.requests, report.retries])
+        self._journal.commit()
         self._release()
         stop = self._driver.stopped
         if stop is not None and stop.error is not None:
@@ -296,6 +293,16 @@ class Load:
 
 
 _END = object()
+_CALLS = "calls"
+"""The name of the note in which a load that has ended counts its calls."""
+
+
+def calls_noted(journal: Journal) -> tuple[int, int]:
+    """Requests and retries of the earlier loads of a journal that came to their end."""
+    match journal.noted(_CALLS):
+        case [int(requests), int(retries)]:
+            return requests, retries
+    return 0, 0
 
 
 def load(
@@ -330,7 +337,15 @@ def load(
     JournalError. A contact's own failure never raises.
     """
     settings = Settings(
-        mode, concurrency, requests_per_second, max_batch, max_errors, deadline, attempt_timeout, repeats, ordered
+        mode=mode,
+        concurrency=concurrency,
+        requests_per_second=requests_per_second,
+        max_batch=max_batch,
+        max_errors=max_errors,
+        deadline=deadline,
+        attempt_timeout=attempt_timeout,
+        repeats=repeats,
+        ordered=ordered,
     )
     encoder = Encoder(to.layout, to.check, ColumnMap(to.layout))
     folder = None

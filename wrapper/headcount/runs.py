@@ -16,7 +16,7 @@ from headcount.configuration import make_destination
 from headcount.destinations.base import Destination
 from headcount.errors import FatalError, InputChanged, JournalError, UsageError
 from headcount.journal.sqlite import SqliteJournal
-from headcount.loading import Load, Progress, RowsInput, Settings, start
+from headcount.loading import Load, Progress, RowsInput, Settings, calls_noted, start
 from headcount.outcome import Kind, Problem, Report, Status
 from headcount.records.encode import Encoder, flat_attributes
 from headcount.records.mapping import ColumnMap
@@ -228,8 +228,7 @@ def look_at(path: Path) -> State:
         count = max(journal.rows_read, end.input if end is not None else 0)
         stop = end.stop if end is not None else None
         report = account(journal.stretches(), count, stop)
-        calls = journal.noted("calls")
-    requests, retries = calls if isinstance(calls, list) else (0, 0)
+        requests, retries = calls_noted(journal)
     report = attrs.evolve(report, requests=requests, retries=retries, stop=stop)
     summary = _summary(folder, settings, report, None if end is None else end.exit_code)
     return State(settings, report, summary, running, end)

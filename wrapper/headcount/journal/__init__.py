@@ -10,7 +10,7 @@ from headcount.outcome import Outcome
 
 
 class Journal(Protocol):
-    """What the driver asks of a journal. Nothing is durable before `commit` returns.
+    """What a load asks of a journal. Nothing is durable before `commit` returns.
 
     Row keys are opaque to the journal's caller contract: a run from a file uses the input index. A row
     that was claimed and never recorded is in doubt. A later record of a row takes the place of an
@@ -31,6 +31,10 @@ class Journal(Protocol):
         """Note that the input up to `rows_read` rows, encoded, has this digest."""
         ...
 
+    def note(self, name: str, value: object) -> None:
+        """Note a fact about the run, a JSON value; it takes the place of an earlier one of that name."""
+        ...
+
     def commit(self) -> None:
         """Make everything noted so far durable, in one step."""
         ...
@@ -44,6 +48,10 @@ class Journal(Protocol):
 
     def checkpoint_at(self, rows_read: int) -> bytes | None:
         """The digest noted for this many rows by an earlier run, or None."""
+        ...
+
+    def noted(self, name: str) -> object:
+        """The fact of this name as last committed, or None."""
         ...
 
     @property

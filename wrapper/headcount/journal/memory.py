@@ -26,6 +26,9 @@ class MemoryJournal:
     def checkpoint(self, rows_read: int, digest: bytes) -> None:
         pass
 
+    def note(self, name: str, value: object) -> None:
+        pass
+
     def commit(self) -> None:
         pass
 
@@ -33,6 +36,9 @@ class MemoryJournal:
         return None
 
     def checkpoint_at(self, rows_read: int) -> bytes | None:
+        return None
+
+    def noted(self, name: str) -> object:
         return None
 
     def close(self) -> None:
