@@ -17,7 +17,8 @@ from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Job
 from headcount.destinations import Emarsys
 from headcount.driver import Arrival
-from headcount.loading import ObjectsInput, Settings, start
+from headcount.inputs import ObjectsInput
+from headcount.loading import Settings, start
 from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
 

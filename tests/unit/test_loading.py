@@ -22,8 +22,9 @@ from headcount.core.retry import Repeat
 from headcount.destinations import Emarsys
 from headcount.driver import Arrival, ThreadWorkers
 from headcount.errors import InputChanged, JournalError, UsageError
+from headcount.inputs import CHUNK, Input, ObjectsInput
 from headcount.journal.sqlite import SqliteJournal
-from headcount.loading import CHUNK, Input, Load, ObjectsInput, Settings, start
+from headcount.loading import Load, Settings, start
 from headcount.outcome import Kind, Status
 from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from headcount.destinations.base import Destination
-from headcount.loading import CHUNK, Load, Progress, load
+from headcount.inputs import CHUNK
+from headcount.loading import Load, Progress, load
 from headcount.outcome import Outcome, Report
 
 T = TypeVar("T")

@@ -7,133 +7,34 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext, suppress
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Self
 
 import attrs
-import msgspec
 
-from headcount.contact import Contact
 from headcount.core.batches import Limits
 from headcount.core.engine import Engine
 from headcount.core.jobs import Stop
 from headcount.core.ledger import Ledger
 from headcount.core.pace import Pace
-from headcount.core.prepared import Prepared
 from headcount.destinations.base import Destination
 from headcount.driver import Driver, ErrorLimit, ThreadWorkers, Workers
 from headcount.errors import FatalError, UsageError
+from headcount.inputs import Input, ObjectsInput
 from headcount.journal import Journal
 from headcount.journal.memory import MemoryJournal
 from headcount.outcome import Kind, Outcome, Problem, Report, Status
-from headcount.records.encode import Encoder, contact_rows
+from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
-from headcount.records.rows import Rows
 from headcount.run_folder import InputCopy, RunFolder, has_run
 from headcount.transport import HttpTransport
 
-CHUNK = 1000
-"""Contacts that are read and made ready together. A run's checkpoints lie on its multiples."""
-
 Progress = Callable[[Report], None]
+"""Is called with the counts so far."""
 
-
-class Input(Protocol):
-    """What a load reads, once, from the beginning."""
-
-    @property
-    def warnings(self) -> Sequence[str]:
-        """What the caller should be told: columns that reach nothing."""
-        ...
-
-    def chunks(self) -> Iterator[Prepared]:
-        """The contacts, made ready."""
-        ...
-
-    def rest(self) -> Iterator[int]:
-        """The sizes of the chunks that are left, read but not made ready."""
-        ...
-
-
-@attrs.define
-class RowsInput:
-    """Input by columns: the chunks of a source, and the copy of what cannot be read twice."""
-
-    rows: Iterator[Rows]
-    encoder: Encoder
-    copy: InputCopy | None = None
-
-    @property
-    def warnings(self) -> Sequence[str]:
-        return self.encoder.warnings
-
-    def chunks(self) -> Iterator[Prepared]:
-        for rows in self._copied():
-            yield self.encoder.rows(rows)
-
-    def rest(self) -> Iterator[int]:
-        return (len(rows) for rows in self._copied())
-
-    def _copied(self) -> Iterator[Rows]:
-        for rows in self.rows:
-            if self.copy is not None:
-                # With its gaps, so that a chunk of the copy has the same columns, in the same order.
-                self.copy.write(rows.records(gaps=True), rows.index)
-            yield rows
-
-
-@attrs.define
-class ObjectsInput:
-    """Input by objects: each a `Contact`, a wire record or a mapping of vendor field to value."""
-
-    objects: Iterator[object]
-    encoder: Encoder
-    copy: InputCopy | None = None
-    _read: int = 0
-
-    @property
-    def warnings(self) -> Sequence[str]:
-        return self.encoder.warnings
-
-    def chunks(self) -> Iterator[Prepared]:
-        for objects in self._chunks_of_objects():
-            pieces = [self._piece(contacts, list(group)) for contacts, group in groupby(objects, _is_contact)]
-            yield pieces[0] if len(pieces) == 1 else Prepared.joined(pieces)
-
-    def rest(self) -> Iterator[int]:
-        for objects in self._chunks_of_objects():
-            for contacts, group in groupby(objects, _is_contact):
-                self._copy_piece(contacts, list(group))
-            yield len(objects)
-
-    def _piece(self, contacts: bool, objects: list[Any]) -> Prepared:
-        """Objects of one sort, the next of the input, made ready."""
-        start = self._read
-        self._copy_piece(contacts, objects)
-        return self.encoder.rows(contact_rows(start, objects)) if contacts else self.encoder.records(start, objects)
-
-    def _copy_piece(self, contacts: bool, objects: list[Any]) -> None:
-        if self.copy is not None:
-            rows = contact_rows(self._read, objects).records() if contacts else map(_as_written, objects)
-            self.copy.write(rows, self._read)
-        self._read += len(objects)
-
-    def _chunks_of_objects(self) -> Iterator[list[object]]:
-        chunk: list[object] = []
-        try:
-            for item in self.objects:
-                chunk.append(item)
-                if len(chunk) == CHUNK:
-                    yield chunk
-                    chunk = []
-        except Exception:
-            # What was handed over before the input broke off counts.
-            if chunk:
-                yield chunk
-            raise
-        if chunk:
-            yield chunk
+_END = object()
+_CALLS = "calls"
+"""The name of the note in which a load that has ended counts its calls."""
 
 
 class Load:
@@ -290,11 +191,6 @@ class Load:
     def _release(self) -> None:
         self._ended = True
         self._files.close()
-
-
-_END = object()
-_CALLS = "calls"
-"""The name of the note in which a load that has ended counts its calls."""
 
 
 def calls_noted(journal: Journal) -> tuple[int, int]:
@@ -456,16 +352,3 @@ def start(
         opened.callback(driver.close)
         source = open_input(copy)
         return Load(driver, engine, source, journal, on_progress, opened.pop_all())
-
-
-def _is_contact(item: object) -> bool:
-    return isinstance(item, Contact)
-
-
-def _as_written(item: object) -> object:
-    """A vendor's record as the copy of the input keeps it; what is no record keeps its place as a list."""
-    try:
-        record = msgspec.to_builtins(item, str_keys=True)
-    except (TypeError, ValueError, RecursionError):
-        return []
-    return record if isinstance(record, dict) else []

@@ -15,8 +15,9 @@ import msgspec
 from headcount.configuration import make_destination
 from headcount.destinations.base import Destination
 from headcount.errors import FatalError, InputChanged, JournalError, UsageError
+from headcount.inputs import RowsInput
 from headcount.journal.sqlite import SqliteJournal
-from headcount.loading import Load, Progress, RowsInput, Settings, calls_noted, start
+from headcount.loading import Load, Progress, Settings, calls_noted, start
 from headcount.outcome import Kind, Problem, Report, Status
 from headcount.records.encode import Encoder, flat_attributes
 from headcount.records.mapping import ColumnMap
