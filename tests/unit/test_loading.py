@@ -345,6 +345,7 @@ def test_objects_that_came_before_the_input_broke_off_are_read() -> None:
         ("requests_per_second", float("nan")),
         ("requests_per_second", float("inf")),
         ("attempt_timeout", -1),
+        ("attempt_timeout", None),
         ("deadline", -1),
         ("deadline", float("nan")),
         ("deadline", "soon"),

@@ -273,7 +273,9 @@ class Settings:
                 raise UsageError(f"{name} is a whole number above 0, not {value!r}")
         for name in ("requests_per_second", "attempt_timeout"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, (int, float)) and 0 < value < float("inf")):
+            if value is None and name != "attempt_timeout":
+                continue
+            if not (isinstance(value, (int, float)) and 0 < value < float("inf")):
                 raise UsageError(f"{name} is a number above 0, not {value!r}")
         deadline = self.deadline
         if deadline is not None and not (isinstance(deadline, (int, float)) and 0 <= deadline < float("inf")):
