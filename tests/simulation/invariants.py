@@ -10,7 +10,7 @@ from headcount.core.jobs import Purpose
 from headcount.core.retry import Repeat
 from headcount.outcome import Status
 from tests.simulation.schedules import TIMEOUT, History, Session
-from tests.simulation.world import AMBIGUOUS, TROUBLE, carried
+from tests.simulation.world import AMBIGUOUS, TROUBLE, Fault, carried
 
 _CONFIRMED = (Status.CREATED, Status.UPDATED, Status.ACCEPTED)
 
@@ -190,6 +190,16 @@ def trouble_is_met_with_patience(history: History) -> None:
             assert well or not early, f"call {early[0].number} starts {early[0].started - end} s after trouble"
 
 
+def what_was_throttled_waits(history: History) -> None:
+    """Contacts that were refused for the moment are not sent again for half a second."""
+    for call in history.calls:
+        if call.fault is Fault.THROTTLED and call.ended is not None:
+            for other in history.calls[call.number :]:
+                soon = call.ended - 1e-9 <= other.started < call.ended + 0.5 - 1e-9
+                again = soon and other.session == call.session and set(other.rows) & set(call.rows)
+                assert not again, f"call {other.number} starts {other.started - call.ended} s after call {call.number}"
+
+
 def it_ends_in_time(history: History) -> None:
     for session in history.sessions:
         if history.schedule.deadline is not None and session is not history.sessions[-1]:
@@ -238,6 +248,7 @@ PROMISES = (
     the_last_session_finishes,
     pace_is_kept,
     trouble_is_met_with_patience,
+    what_was_throttled_waits,
     it_ends_in_time,
     no_busy_loop,
     repeats_are_bounded,

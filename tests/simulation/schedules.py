@@ -138,7 +138,7 @@ def schedule(seed: int) -> Schedule:
         faults=faults,
         outage=(begins, begins + lasts),
         outage_fault=chance.choice((Fault.BUSY_BEFORE, Fault.NOT_CONNECTED, Fault.TIMEOUT, Fault.BUSY_AFTER)),
-        crashes=[chance.randint(0, 60) for _ in range(chance.choice((0, 1, 2)))] if kept else [],
+        crashes=[chance.randint(0, chance.choice((12, 60))) for _ in range(chance.choice((1, 1, 2)))] if kept else [],
         kept=kept,
     )
 

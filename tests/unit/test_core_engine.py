@@ -166,6 +166,17 @@ def test_one_good_quarter_is_enough() -> None:
     assert settled == {row: Status.REJECTED if row in bad else Status.CREATED for row in range(16)}
 
 
+def test_a_trial_that_probes_cut_through_is_no_trial() -> None:
+    engine = make(concurrency=2)
+    engine.admit(batch(8))
+    engine.admit(batch(1, first=8))
+    refused, lost = start(engine), start(engine)
+    engine.replied(refused, status(400, None, "poison"), None, 0.0)
+    settled = finals(engine.replied(lost, status(503), None, 0.0))
+    settled |= run(engine, lambda job: status(400, None, "poison"))
+    assert settled == dict.fromkeys(range(8), Status.REJECTED) | {8: Status.UNKNOWN}
+
+
 def test_what_speaks_of_the_whole_is_never_bisected() -> None:
     error = BatchRefusedError("key_id is wrong")
     engine = make()
@@ -244,6 +255,15 @@ def test_harmless_repeats_are_few_and_one_contact_at_a_time() -> None:
     assert settled == dict.fromkeys(range(2), Status.UNKNOWN)
     assert sizes == [2] + [1] * 8
     assert (engine.requests, engine.retries) == (9, 8)
+
+
+def test_repeats_have_a_budget() -> None:
+    engine = Engine(HARMLESS, Pace(1, None), outage_patience=math.inf, jitter=random.Random(0))
+    for first in range(1000):
+        engine.admit(batch(1, first))
+    settled = run(engine, lambda job: status(503))
+    assert settled == dict.fromkeys(range(1000), Status.UNKNOWN)
+    assert (engine.requests, engine.retries) == (1100, 100)
 
 
 def test_what_exists_after_a_resend_may_be_ours() -> None:
@@ -330,6 +350,19 @@ def test_what_an_answer_leaves_open_is_looked_up() -> None:
 
 
 # Time
+
+
+def test_a_throttled_batch_waits_longer_each_time_and_others_go_on() -> None:
+    engine, waits, now = make(concurrency=2), [], 0.0
+    engine.admit(batch(1))
+    for _ in range(7):
+        engine.replied(start(engine, now), status(429), None, now)
+        waits.append(engine.wake_at(now) - now)
+        now += waits[-1]
+    limits = [(0.5, 1), (1, 2), (2, 4), (4, 8), (8, 16), (15, 30), (15, 30)]
+    assert all(least <= wait <= most for wait, (least, most) in zip(waits, limits, strict=True))
+    engine.admit(batch(1, first=1))
+    assert start(engine, now - 0.1).batch.rows == [1]
 
 
 def test_a_wait_that_was_asked_for_holds_every_call() -> None:
