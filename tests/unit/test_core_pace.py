@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 from itertools import pairwise
 
 import pytest
 
-from headcount.core.pace import Pace, wait_asked
+from headcount.core.pace import Pace, http_date, wait_asked
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 DATE_SECONDS = 784111777
@@ -166,3 +167,28 @@ def test_throttling_makes_fewer_calls_at_a_time_and_good_answers_more() -> None:
 def test_what_a_reply_asks_to_wait(headers: dict[str, str], throttled: bool, wait: float | None) -> None:
     # This machine's clock is 37 seconds behind the vendor's.
     assert wait_asked(headers, throttled=throttled, wall_now=DATE_SECONDS - 37) == wait
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        (DATE, DATE_SECONDS),
+        ("Sun, 06 Nov 1994 08:49:37 -0000", DATE_SECONDS),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", DATE_SECONDS),
+        ("Sun Nov  6 08:49:37 1994", DATE_SECONDS),
+        ("Sun, 06 Nov 1994 09:49:37 +0100", DATE_SECONDS),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_date_means_the_same_wherever_this_machine_is(
+    text: str | None, moment: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert http_date(text) == moment
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -13,19 +13,21 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 import attrs
 
-from headcount.core.pace import wait_asked
+from headcount.core.exchange import Failure, Reply, Request
+from headcount.core.pace import http_date, wait_asked
 from headcount.errors import CredentialsError, EndpointError, UsageError
 from headcount.outcome import Kind
-from headcount.transport import Authorization, Exchange, Failure, Reply, Request, check_endpoint
+from headcount.transport import Authorization, Exchange, check_endpoint
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HEADER_TOKEN = re.compile(r"[\x21-\x7e]+")
 _ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_NO_CLOCK_SHOWS = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+"""From this moment on a date is no clock's."""
 
 
 class Secret:
@@ -125,8 +127,10 @@ class Wsse:
         offset = authorization.basis
         if offset:
             return attrs.evolve(reply, hint=_clock_hint(self._offset))
-        seconds = _seconds_of(reply.headers.get("date"))
-        difference = 0.0 if seconds is None else seconds - self._wall_clock()
+        moment = http_date(reply.headers.get("date"))
+        if moment is None or not 0 < moment < _NO_CLOCK_SHOWS:
+            return reply
+        difference = moment - self._wall_clock()
         if abs(difference) <= self.WINDOW_SECONDS:
             return reply
         self._offset = difference
@@ -134,18 +138,7 @@ class Wsse:
 
 
 def _clock_hint(offset: float) -> str:
-    return (
-        f"this machine's clock is {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead of'} the vendor's"
-    )
-
-
-def _seconds_of(date: str | None) -> float | None:
-    """Seconds since 1970 of an HTTP date, None if it is none or no clock of ours will ever show it."""
-    try:
-        moment = parsedate_to_datetime(date or "")
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return moment.timestamp() if 1970 < moment.year < 2200 else None
+    return f"this machine's clock is {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead of'} the vendor's"
 
 
 @attrs.define(eq=False)
@@ -227,9 +220,7 @@ class ClientCredentials:
                 self._refused = True
         return attrs.evolve(reply, renewable=token.trusted)
 
-    def _fetch_for_all(
-        self, fetch: Future[_Token | Failure], exchange: Exchange, timeout: float
-    ) -> _Token | Failure:
+    def _fetch_for_all(self, fetch: Future[_Token | Failure], exchange: Exchange, timeout: float) -> _Token | Failure:
         answer: _Token | Failure = Failure(Kind.UNAVAILABLE, False, "no token: the call was broken off")
         try:
             answer = self._ask(exchange, timeout)
@@ -249,21 +240,14 @@ class ClientCredentials:
         asked_at = self._clock()
         reply = exchange(self._token_request(), timeout)
         if isinstance(reply, Failure):
-            return attrs.evolve(
-                reply, kind=Kind.UNAVAILABLE, handed_over=False, detail=f"no token: {reply.detail}"
-            )
+            return attrs.evolve(reply, kind=Kind.UNAVAILABLE, handed_over=False, detail=f"no token: {reply.detail}")
         if not 200 <= reply.status < 300:
             return self._refusal(reply)
         members = _members(reply.body)
         text = members.get("access_token")
         if not isinstance(text, str) or not _HEADER_TOKEN.fullmatch(text):
-            return Failure(
-                Kind.UNAVAILABLE,
-                False,
-                "no token: the token server's reply is unreadable",
-                None,
-                reply.headers,
-            )
+            text = "no token: the token server's reply is unreadable"
+            return Failure(Kind.UNAVAILABLE, False, text, headers=reply.headers)
         lifetime = _lifetime(members.get("expires_in"), self.LIFETIME_SECONDS)
         good_until = asked_at + lifetime - min(self.MARGIN_SECONDS, lifetime / 10)
         return _Token(text, good_until, trusted=not self._refused)
@@ -287,9 +271,9 @@ class ClientCredentials:
             error = CredentialsError(f"no token for these credentials: {answer}")
             return Failure(Kind.FORBIDDEN, False, answer, error, reply.headers)
         if status == 429:
-            return Failure(Kind.RATE_LIMITED, False, answer, None, reply.headers)
+            return Failure(Kind.RATE_LIMITED, False, answer, headers=reply.headers)
         if status >= 500 or status in (408, 425):
-            return Failure(Kind.UNAVAILABLE, False, answer, None, reply.headers)
+            return Failure(Kind.UNAVAILABLE, False, answer, headers=reply.headers)
         wrong = EndpointError(f"the token address is not one: {answer}")
         return Failure(Kind.UNAVAILABLE, False, answer, wrong, reply.headers)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 LONGEST_WAIT = 300.0
@@ -99,7 +100,7 @@ def wait_asked(headers: Mapping[str, str], *, throttled: bool, wall_now: float) 
     nothing remains. Moments are read against the reply's own `Date`, or `wall_now` without one. What makes no
     sense is no request to wait.
     """
-    date = _http_date(headers.get("date"))
+    date = http_date(headers.get("date"))
     reference = wall_now if date is None else date
     waits = [_retry_after(headers.get("retry-after"), reference)]
     if throttled or headers.get("x-ratelimit-remaining", "").strip() == "0":
@@ -115,7 +116,7 @@ def _retry_after(value: str | None, reference: float) -> float | None:
     seconds = _number(value)
     if seconds is not None:
         return seconds
-    moment = _http_date(value)
+    moment = http_date(value)
     return None if moment is None else max(0.0, moment - reference)
 
 
@@ -123,10 +124,12 @@ def _number(value: str | None) -> float | None:
     return float(value) if value is not None and _SECONDS.fullmatch(value.strip()) else None
 
 
-def _http_date(value: str | None) -> float | None:
+def http_date(value: str | None) -> float | None:
+    """Seconds since 1970 of a header's date, which is UTC where it names no zone; None for what is no date."""
     if value is None:
         return None
     try:
-        return parsedate_to_datetime(value).timestamp()
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
