@@ -14,9 +14,10 @@ from email.utils import formatdate
 import pytest
 
 from headcount.auth import BearerKey, ClientCredentials, Secret, Wsse, wsse_header
+from headcount.core.exchange import Failure, Reply, Request
 from headcount.errors import CredentialsError, EndpointError, UsageError
 from headcount.outcome import Kind
-from headcount.transport import Authorization, Exchange, Failure, HttpTransport, Reply, Request
+from headcount.transport import Authorization, Exchange, HttpTransport
 from tests.sockets import Server, answering, headers_of, read_request, reply, stay_silent, unused_port
 
 SECRET = "canary-secret"

@@ -14,9 +14,10 @@ import attrs
 import pytest
 
 from headcount.auth import BearerKey, Secret
+from headcount.core.exchange import Failure, Reply, Request
 from headcount.errors import EndpointError, UsageError
 from headcount.outcome import Kind
-from headcount.transport import Failure, HttpTransport, Reply, Request, check_endpoint
+from headcount.transport import HttpTransport, check_endpoint
 from tests.sockets import (
     Handler,
     Server,

@@ -13,9 +13,10 @@ from typing import Any
 
 import attrs
 
+from headcount.core.exchange import Reply
 from headcount.destinations.base import Destination, Endpoint
 from headcount.errors import UsageError
-from headcount.transport import Authorization, Exchange, Reply
+from headcount.transport import Authorization, Exchange
 
 FILE = "headcount.toml"
 OPTIONS = ("key_field", "channel", "region", "on_duplicate", "default_region")

@@ -25,18 +25,6 @@ from headcount.deadline import Deadline, DeadlineBackend, TlsRefused
 from headcount.errors import EndpointError, UsageError
 from headcount.outcome import Kind
 
-__all__ = [
-    "Auth",
-    "Authorization",
-    "Exchange",
-    "Failure",
-    "HttpTransport",
-    "Reply",
-    "Request",
-    "Transport",
-    "check_endpoint",
-]
-
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 _KEEPALIVE_SECONDS = 4.0
 """How long an idle connection is used again: below the 5 s after which common servers close theirs, since
