@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
@@ -242,7 +243,7 @@ def test_a_reply_is_cut_in_half() -> None:
 def test_a_dripping_head_and_a_dripping_body() -> None:
     arrivals: list[list[tuple[float, int]]] = []
     for ending in ("drip_head", "drip_body"):
-        with network(Fault(ending=ending, size=50, delay=0.02)) as mock:  # type: ignore[arg-type]
+        with network(Fault(ending=ending, size=50, delay=0.02)) as mock:
             with socket.create_connection(("127.0.0.1", port_of(mock)), timeout=5) as connection:
                 connection.sendall(request())
                 connection.shutdown(socket.SHUT_WR)
@@ -301,7 +302,7 @@ def test_a_bomb_and_a_compressed_one(carried_out: bool) -> None:
         assert body == b" " * 3_000_000
 
 
-def test_a_reply_without_end_goes_on_until_the_client_leaves() -> None:
+def test_a_reply_without_end_goes_on_until_the_client_leaves(caplog: pytest.LogCaptureFixture) -> None:
     with network(Fault(ending="bomb", nth=1)) as mock:
         with socket.create_connection(("127.0.0.1", port_of(mock)), timeout=5) as connection:
             connection.sendall(request())
@@ -309,6 +310,8 @@ def test_a_reply_without_end_goes_on_until_the_client_leaves() -> None:
             while received < 5_000_000:
                 received += len(connection.recv(1 << 20))
         assert isinstance(raw(mock, "2"), bytes)
+    gc.collect()
+    assert caplog.records == []
 
 
 # Behind and around it

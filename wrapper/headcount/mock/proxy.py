@@ -229,8 +229,9 @@ class Peer:
             pass
 
     def reset(self) -> None:
-        """Ends the connection with RST."""
-        _reset(self._writer.get_extra_info("socket"))
+        """Ends the connection with RST, if it is still there."""
+        with suppress(OSError):
+            _reset(self._writer.get_extra_info("socket"))
         self._writer.transport.abort()
 
     def close(self) -> None:
