@@ -165,7 +165,7 @@ def misbehaving(vendor: str, network: Sequence[Any] = (), **switches: Any) -> It
 def run(mock: MockServer, vendor: str, items: Sequence[Any] | int, *, to: Destination | None = None, **how: Any) -> Ran:
     """Loads and holds the outcomes to the oracle."""
     contacts = [contact(vendor, number) for number in range(items)] if isinstance(items, int) else items
-    settings = {"max_batch": 10, "attempt_timeout": 1.0, "concurrency": 1} | how
+    settings = {"max_batch": 10, "attempt_timeout": 1.0, "concurrency": 1, "deadline": 30.0} | how
     began = time.monotonic()
     under_way = load(contacts, to=to or destination(vendor, mock.url), **settings)
     outcomes: list[Outcome] = []
@@ -389,6 +389,7 @@ def test_a_server_error_of_emarsys_is_followed_by_a_repeat(status: int, carried_
     with misbehaving("emarsys", faults=[fault]) as mock:
         ran = run(mock, "emarsys", 20)
     assert ran.statuses == expect((EXISTING if carried_out else CREATED, 10), (CREATED, 10))
+    assert ran.kinds(EXISTING) == ({Kind.FOUND_AFTER_RESEND} if carried_out else set())
     assert ran.stored() == list(range(20))
 
 
