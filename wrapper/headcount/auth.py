@@ -210,7 +210,7 @@ class ClientCredentials:
         """On a 401 drops that token, unless a newer one has taken its place already."""
         token = authorization.basis
         assert isinstance(token, _Token)
-        if 200 <= reply.status < 300:
+        if reply.successful:
             token.trusted = True
         if reply.status != 401:
             return reply
@@ -241,7 +241,7 @@ class ClientCredentials:
         reply = exchange(self._token_request(), timeout)
         if isinstance(reply, Failure):
             return attrs.evolve(reply, kind=Kind.UNAVAILABLE, handed_over=False, detail=f"no token: {reply.detail}")
-        if not 200 <= reply.status < 300:
+        if not reply.successful:
             return self._refusal(reply)
         members = _members(reply.body)
         text = members.get("access_token")

@@ -41,6 +41,11 @@ class Reply:
     hint: str | None = None
     """What the authorization knows about a 401, for people."""
 
+    @property
+    def successful(self) -> bool:
+        """Its status is one of the 2xx."""
+        return 200 <= self.status <= 299
+
 
 @attrs.frozen
 class Failure:

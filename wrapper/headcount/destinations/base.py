@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -18,6 +18,7 @@ from headcount.core.batches import Batch, Envelope, Limits
 from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
 from headcount.errors import UsageError
+from headcount.outcome import Kind, Problem
 from headcount.records.check import ContactCheck, text_values
 from headcount.records.fields import Layout
 from headcount.records.masking import mask
@@ -26,6 +27,8 @@ from headcount.transport import Auth, check_endpoint
 T = TypeVar("T")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}|-?[0-9]{1,6}")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+JSON_HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
+SILENT = Problem(Kind.UNANSWERED, "the reply does not say what became of the contact")
 Endpoint = str | Mapping[str, str] | None
 """Scheme, host and port instead of the vendor's own: for all its services, or by service."""
 
@@ -127,16 +130,31 @@ def secret_from_environment(name: str) -> Secret:
     Its name stands in whatever is wrong with it, its text never. Raises UsageError.
     """
     file = os.environ.get(f"{name}_FILE")
+    text = _only_line(file, f"{name}_FILE") if file and not os.environ.get(name) else environment(name)
     try:
-        if file and not os.environ.get(name):
-            return Secret(Path(file).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r"))
-        return Secret(environment(name))
-    except OSError as error:
-        raise UsageError(f"{name}_FILE: {file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{name}_FILE: {file} is not UTF-8 text") from None
+        return Secret(text)
     except UsageError as error:
-        raise UsageError(f"{name}: {error}") if name not in str(error) else error from None
+        raise UsageError(f"{name}: {error}") from None
+
+
+def _only_line(file: str, variable: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise UsageError(f"{variable}: {file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{variable}: {file} is not UTF-8 text") from None
+
+
+def check_mode(vendor: str, mode: str, modes: Collection[str]) -> None:
+    """Raises UsageError for a mode that the vendor does not have."""
+    if mode not in modes:
+        raise UsageError(f"{vendor} has no mode {mode!r}; it has {', '.join(modes)}")
+
+
+def given(settings: Mapping[str, str | None]) -> dict[str, str]:
+    """The settings that are not None."""
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def decoded(body: bytes, shape: type[T]) -> T | None:
@@ -179,12 +197,20 @@ def _matching(pattern: re.Pattern[str], value: object) -> str | None:
     return text if pattern.fullmatch(text) else None
 
 
-def masked(text: str | None, payload: bytes | None = None) -> str | None:
-    """A vendor's text, fit to keep: the contact's own values and whatever looks personal are taken out."""
-    if not text:
+def masked(text: object, payload: bytes | None = None) -> str | None:
+    """A vendor's text, fit to keep: the contact's own values and whatever looks personal are taken out.
+
+    None for what is no text.
+    """
+    if not isinstance(text, str) or not text:
         return None
     values = text_values(msgspec.json.decode(payload)) if payload else {}
     return mask(text, values) or None
+
+
+def only_payload(batch: Batch) -> bytes | None:
+    """The one contact that a text about the whole batch can speak of, if there is but one."""
+    return batch.payloads[0] if len(batch) == 1 else None
 
 
 def guarded(read: Callable[[], Judgement], otherwise: Callable[[], Judgement]) -> Judgement:

@@ -19,13 +19,18 @@ from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
 from headcount.destinations.base import (
+    JSON_HEADERS,
+    SILENT,
     Endpoint,
+    check_mode,
     code,
     decoded,
     environment,
+    given,
     guarded,
     identifier,
     masked,
+    only_payload,
     relocated,
     secret_from_environment,
 )
@@ -38,8 +43,6 @@ from headcount.transport import Auth
 
 _EMAIL, _MOBILE, _OPT_IN = "3", "37", "31"
 _NO_KEY = "<NO_KEY_ID>"
-_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
-_SILENT = Problem(Kind.UNANSWERED, "the reply does not say what became of the contact")
 
 _OF_THE_WHOLE = frozenset({"1001", "1009", "1010", "2001", "2004", "10001"})
 """Reply codes of a request that speak of all its contacts: nothing is gained by sending fewer."""
@@ -51,7 +54,10 @@ _CONTACT_CODES: Mapping[str, tuple[Status, Kind]] = {
     "2010": (Status.REJECTED, Kind.CONFLICT),
     "2011": (Status.UNKNOWN, Kind.UNAVAILABLE),
 } | dict.fromkeys(("1006", "1007", "1008", "2006", "2007", "2012", "2013"), (Status.REJECTED, Kind.INVALID_VALUE))
-"""What a code means for the contact that it stands with; any other code refuses it."""
+"""What a code means for the contact that it stands with."""
+
+_UNLISTED = (Status.REJECTED, Kind.REFUSED)
+"""What any other code means."""
 
 _WORST_FIRST = (Status.REJECTED, Status.UNKNOWN, Status.EXISTING)
 """Which of several codes counts for one contact."""
@@ -68,8 +74,9 @@ def _opt_in(text: str) -> int:
     return 2 if text.strip() == "2" else 1 if normalise.consent(text) else 2
 
 
-def _key_text(text: str) -> str:
-    return text.strip()
+def _folded(key: object) -> str:
+    """What two keys share that name one contact."""
+    return str(key).strip().casefold()
 
 
 @attrs.frozen
@@ -92,7 +99,7 @@ class EmarsysLayout:
 
     def field(self, path: str) -> Field:
         if path == self.key_field:
-            return Field(path, {_EMAIL: normalise.email, _MOBILE: self._phone}.get(path, _key_text))
+            return Field(path, {_EMAIL: normalise.email, _MOBILE: self._phone}.get(path, str.strip))
         if path == "source_id":
             return Field(path)
         if not path.isascii() or not path.isdigit():
@@ -118,7 +125,7 @@ class EmarsysLayout:
         return str(record[self.key_field])
 
     def identities(self, record: Record) -> Sequence[str]:
-        return (str(record[self.key_field]).strip().casefold(),)
+        return (_folded(record[self.key_field]),)
 
 
 class Emarsys:
@@ -181,12 +188,11 @@ class Emarsys:
         return cls(auth=auth, endpoint=endpoint, key_field=key_field, default_region=default_region)
 
     def behaviour(self, mode: str) -> Behaviour:
-        if mode not in self.modes:
-            raise UsageError(f"Emarsys has no mode {mode!r}; it has {', '.join(self.modes)}")
+        check_mode("Emarsys", mode, self.modes)
         return self.modes[mode]
 
     def request(self, batch: Batch) -> Request:
-        return Request("POST", self._url, _JSON, self.envelope.body(batch.payloads))
+        return Request("POST", self._url, JSON_HEADERS, self.envelope.body(batch.payloads))
 
     def read(self, batch: Batch, reply: Reply) -> Judgement:
         return guarded(lambda: _read(batch, reply), lambda: judge_status(reply))
@@ -194,21 +200,20 @@ class Emarsys:
     def look_up(self, batch: Batch) -> Request:
         """One `checkids` call; its ids come keyed by the key value."""
         body = msgspec.json.encode({"key_id": self.layout.key_field, "external_ids": batch.keys})
-        return Request("POST", self._url + "/checkids", _JSON, body)
+        return Request("POST", self._url + "/checkids", JSON_HEADERS, body)
 
     def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
         return guarded(lambda: _read_look_up(batch, reply, hint), lambda: judge_status(reply))
 
     def describe(self) -> Mapping[str, str]:
-        settings = {"key_field": self.layout.key_field, "default_region": self.layout.default_region}
-        return {name: value for name, value in settings.items() if value is not None}
+        return given({"key_field": self.layout.key_field, "default_region": self.layout.default_region})
 
 
 def _read(batch: Batch, reply: Reply) -> Judgement:
     envelope = decoded(reply.body, _Envelope)
     if envelope is None:
         return judge_status(reply)
-    if envelope.replyCode == 0 and 200 <= reply.status <= 299:
+    if envelope.replyCode == 0 and reply.successful:
         return _read_result(batch, reply, envelope.data)
     judgement = _refusal(batch, reply, str(envelope.replyCode), envelope.replyText)
     problem = judgement.problem
@@ -219,10 +224,10 @@ def _read(batch: Batch, reply: Reply) -> Judgement:
 
 def _refusal(batch: Batch, reply: Reply, number: str, text: object) -> Judgement:
     """A refusal of the whole: by status, and by code with status 400 or, as some codes come, inside a 200."""
-    detail = masked(text if isinstance(text, str) else None, batch.payloads[0] if len(batch) == 1 else None)
-    if reply.status != 400 and not 200 <= reply.status <= 299:
+    detail = masked(text, only_payload(batch))
+    if reply.status != 400 and not reply.successful:
         return judge_status(reply, detail, code(number))
-    _, kind = _CONTACT_CODES.get(number, (Status.REJECTED, Kind.REFUSED))
+    _, kind = _CONTACT_CODES.get(number, _UNLISTED)
     problem = Problem(kind, detail, code(number), reply.status)
     match number:
         case "1000":
@@ -250,16 +255,17 @@ def _read_result(batch: Batch, reply: Reply, data: object) -> Judgement:
     ids = _ids(data.get("ids"))
     errors, readable = _errors(data.get("errors"))
     if list(errors) == [_NO_KEY] and ids == []:
-        _, _, number, text = _reading(errors[_NO_KEY])
-        return _refusal(batch, reply, number or "2004", text)
+        error = _read_error(errors[_NO_KEY])
+        return _refusal(batch, reply, error.code or "2004", error.text)
     named, sure = _named(batch, errors)
     statuses = [Status.CREATED] * len(batch)
     problems: dict[int, Problem] = {}
     vendor_ids: list[str | None] = [None] * len(batch)
-    for position, error in named.items():
-        statuses[position], kind, number, text = _reading(error)
-        detail = masked(text if isinstance(text, str) else None, batch.payloads[position])
-        problems[position] = Problem(kind, detail, number, reply.status)
+    for position, raw in named.items():
+        error = _read_error(raw)
+        statuses[position] = error.status
+        detail = masked(error.text, batch.payloads[position])
+        problems[position] = Problem(error.kind, detail, error.code, reply.status)
     rest = [position for position in range(len(batch)) if position not in named]
     if readable and sure and ids is not None and len(ids) == len(rest) and len(set(ids)) == len(ids):
         for position, vendor_id in zip(rest, ids, strict=True):
@@ -268,7 +274,7 @@ def _read_result(batch: Batch, reply: Reply, data: object) -> Judgement:
         # The ids cannot be told apart by their order: who was created is for a read-back to say.
         for position in rest:
             statuses[position] = Status.UNKNOWN
-            problems[position] = _SILENT
+            problems[position] = SILENT
     return Judgement(Meaning.ANSWERED, Answer(statuses, problems, vendor_ids), hint=frozenset(ids or ()))
 
 
@@ -276,17 +282,17 @@ def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
     envelope = decoded(reply.body, _Envelope)
     if envelope is None:
         return judge_status(reply)
-    if not 200 <= reply.status <= 299 or envelope.replyCode != 0:
+    if not reply.successful or envelope.replyCode != 0:
         return _refusal(batch, reply, str(envelope.replyCode), envelope.replyText)
     data = envelope.data if isinstance(envelope.data, dict) else {}
     found, _ = _named(batch, data["ids"] if isinstance(data.get("ids"), dict) else {}, several=True)
     errors, _ = _named(batch, _errors(data.get("errors"))[0], several=True)
     created = hint if isinstance(hint, frozenset) else frozenset()
-    answer = Answer.same(len(batch), Status.UNKNOWN, _SILENT)
+    answer = Answer.same(len(batch), Status.UNKNOWN, SILENT)
     vendor_ids: list[str | None] = [None] * len(batch)
     for position in range(len(batch)):
         ids = _ids(found.get(position))
-        absent = position in errors and _reading(errors[position])[2] == "2008"
+        absent = position in errors and _read_error(errors[position]).code == "2008"
         if ids and not absent:
             vendor_ids[position] = ids[0] if len(ids) == 1 else None
             if len(ids) == 1 and ids[0] in created and batch.keys.count(batch.keys[position]) == 1:
@@ -297,7 +303,7 @@ def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
                 answer.problems[position] = Problem(Kind.EXISTS, "found by its key", None, reply.status)
         elif absent and not ids:
             answer.statuses[position] = Status.NOT_SENT
-            answer.problems[position] = attrs.evolve(_SILENT, detail="not found by its key", retryable=True)
+            answer.problems[position] = attrs.evolve(SILENT, detail="not found by its key", retryable=True)
     return Judgement(Meaning.ANSWERED, attrs.evolve(answer, vendor_ids=vendor_ids))
 
 
@@ -327,8 +333,8 @@ def _named(batch: Batch, entries: Mapping[str, Any], *, several: bool = False) -
     for key, entry in entries.items():
         positions = exact.get(key)
         if positions is None:
-            folded = folded or _positions(text.strip().casefold() for text in batch.keys)
-            positions = folded.get(key.strip().casefold(), [])
+            folded = folded or _positions(map(_folded, batch.keys))
+            positions = folded.get(_folded(key), [])
         if several or len(positions) == 1:
             sure = sure and not any(position in named for position in positions)
             named.update(dict.fromkeys(positions, entry))
@@ -351,12 +357,21 @@ def _ids(raw: object) -> list[str] | None:
     return [text for text in ids if text is not None] if None not in ids else None
 
 
-def _reading(error: object) -> tuple[Status, Kind, str | None, object]:
-    """What `{code: text}` says of its contact, with code and text; a text alone has no code."""
-    if isinstance(error, list) and error:
-        error = error[0]
-    if not isinstance(error, dict) or not error:
-        return Status.REJECTED, Kind.REFUSED, None, error
-    unlisted = (Status.REJECTED, Kind.REFUSED)
-    readings = [(*_CONTACT_CODES.get(number, unlisted), code(number), text) for number, text in error.items()]
-    return min(readings, key=lambda reading: _WORST_FIRST.index(reading[0]))
+@attrs.frozen
+class _Error:
+    """What an error says of its contact, with the vendor's code and text."""
+
+    status: Status
+    kind: Kind
+    code: str | None
+    text: object
+
+
+def _read_error(raw: object) -> _Error:
+    """An error: `{code: text}`, of several codes the worst; a text alone has no code."""
+    if isinstance(raw, list) and raw:
+        raw = raw[0]
+    if not isinstance(raw, dict) or not raw:
+        return _Error(*_UNLISTED, None, raw)
+    errors = [_Error(*_CONTACT_CODES.get(number, _UNLISTED), code(number), text) for number, text in raw.items()]
+    return min(errors, key=lambda error: _WORST_FIRST.index(error.status))

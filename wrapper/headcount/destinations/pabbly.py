@@ -20,11 +20,16 @@ from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
 from headcount.destinations.base import (
+    JSON_HEADERS,
+    SILENT,
     Endpoint,
+    check_mode,
     decoded,
+    given,
     guarded,
     identifier,
     masked,
+    only_payload,
     relocated,
     secret_from_environment,
 )
@@ -40,8 +45,6 @@ _ON_DUPLICATE = ("skip", "overwrite")
 _FAILED = frozenset({"error", "fail", "failed", "failure"})
 _PAGE_SIZE = 25
 _NOT_DIGITS = re.compile(r"[^0-9]+")
-_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
-_SILENT = Problem(Kind.UNANSWERED, "the reply does not say what became of the contact")
 
 
 class _Stored(msgspec.Struct):
@@ -205,14 +208,13 @@ class Pabbly:
         return cls(auth=auth, endpoint=endpoint, on_duplicate=on_duplicate, default_region=default_region)
 
     def behaviour(self, mode: str) -> Behaviour:
-        if mode not in self.modes:
-            raise UsageError(f"Pabbly has no mode {mode!r}; it has {', '.join(self.modes)}")
+        check_mode("Pabbly", mode, self.modes)
         repeat = Repeat.HARMLESS if self.on_duplicate == "overwrite" else Repeat.READ_BACK
         return Behaviour(repeat, look_up_size=1)
 
     def request(self, batch: Batch) -> Request:
         url = f"{self._url}?{urlencode({'onDuplicate': self.on_duplicate})}"
-        return Request("POST", url, _JSON, self.envelope.body(batch.payloads))
+        return Request("POST", url, JSON_HEADERS, self.envelope.body(batch.payloads))
 
     def read(self, batch: Batch, reply: Reply) -> Judgement:
         return guarded(lambda: _read(batch, reply), lambda: judge_status(reply))
@@ -225,19 +227,17 @@ class Pabbly:
         return guarded(lambda: _read_look_up(batch, reply, hint), lambda: judge_status(reply))
 
     def describe(self) -> Mapping[str, str]:
-        settings = {"on_duplicate": self.on_duplicate, "default_region": self.layout.default_region}
-        return {name: value for name, value in settings.items() if value is not None}
+        return given({"on_duplicate": self.on_duplicate, "default_region": self.layout.default_region})
 
 
 def _read(batch: Batch, reply: Reply) -> Judgement:
     envelope = decoded(reply.body, _Envelope)
     if envelope is None:
         return judge_status(reply)
-    success = 200 <= reply.status <= 299
-    if not success and reply.status != 400:
-        return judge_status(reply, masked(envelope.text, _only(batch)))
+    if not reply.successful and reply.status != 400:
+        return judge_status(reply, masked(envelope.text, only_payload(batch)))
     result = _result(envelope.data)
-    if not success or envelope.failed:
+    if not reply.successful or envelope.failed:
         return _read_refusal(batch, reply, envelope, result)
     if result.createdContacts is None and not result.failedContacts:
         return unreadable(reply)
@@ -256,7 +256,7 @@ def _read_refusal(batch: Batch, reply: Reply, envelope: _Envelope, result: _Resu
         told_apart = bool(result.failures or result.failedContacts)
     if result.createdContacts or told_apart:
         return _matched(batch, reply, result, envelope.text or "the vendor names no reason")
-    status, problem = _failure(envelope.text, _only(batch), reply)
+    status, problem = _failure(envelope.text, only_payload(batch), reply)
     if len(batch) == 1 and status is Status.EXISTING:
         return Judgement(Meaning.ANSWERED, Answer([status], {0: problem}))
     return Judgement(Meaning.REFUSED, problem=attrs.evolve(problem, kind=Kind.REFUSED))
@@ -267,11 +267,6 @@ def _result(data: object) -> _Result:
         return msgspec.convert(data, _Result) if isinstance(data, dict) else _Result()
     except msgspec.ValidationError:
         return _Result()
-
-
-def _only(batch: Batch) -> bytes | None:
-    """The one contact that a text about the whole batch can speak of, if there is but one."""
-    return batch.payloads[0] if len(batch) == 1 else None
 
 
 def _matched(batch: Batch, reply: Reply, result: _Result, refusal: str | None) -> Judgement:
@@ -285,7 +280,7 @@ def _matched(batch: Batch, reply: Reply, result: _Result, refusal: str | None) -
     if len(created) == len(batch) and failures == 0 and refusal is None:
         # As many created as were sent: all are, though the echo may write a number differently.
         return Judgement(Meaning.ANSWERED, Answer.same(len(batch), Status.CREATED))
-    answer = Answer.same(len(batch), Status.UNKNOWN, _SILENT)
+    answer = Answer.same(len(batch), Status.UNKNOWN, SILENT)
     places = _places(batch)
     strays = 0
     for entry in created:
@@ -360,7 +355,7 @@ def _places(batch: Batch) -> dict[str, int]:
 def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
     """`hint` is the problem of a contact that is known to have failed, unless it is there."""
     envelope = decoded(reply.body, _Envelope)
-    if envelope is None or not 200 <= reply.status <= 299:
+    if envelope is None or not reply.successful:
         return judge_status(reply)
     if envelope.failed:
         refused = Problem(Kind.REFUSED, masked(envelope.text, batch.payloads[0]), http_status=reply.status)
@@ -375,8 +370,8 @@ def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
             return Judgement(Meaning.ANSWERED, Answer([Status.EXISTING], {0: problem}, [identifier(entry.id)]))
     if len(stored) >= _PAGE_SIZE or not all(_digits(entry.mobile) for entry in stored):
         # The search may be by part of the number, and a full page, or an odd entry, may hide the one that is meant.
-        return Judgement(Meaning.ANSWERED, Answer([Status.UNKNOWN], {0: _SILENT}))
+        return Judgement(Meaning.ANSWERED, Answer([Status.UNKNOWN], {0: SILENT}))
     if isinstance(hint, Problem):
         return Judgement(Meaning.ANSWERED, Answer([Status.REJECTED], {0: hint}))
-    absent = attrs.evolve(_SILENT, detail="not found by its mobile", retryable=True)
+    absent = attrs.evolve(SILENT, detail="not found by its mobile", retryable=True)
     return Judgement(Meaning.ANSWERED, Answer([Status.NOT_SENT], {0: absent}))

@@ -21,12 +21,16 @@ from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
 from headcount.destinations.base import (
+    JSON_HEADERS,
     Endpoint,
+    check_mode,
     code,
     decoded,
     environment,
+    given,
     guarded,
     masked,
+    only_payload,
     relocated,
     secret_from_environment,
 )
@@ -45,7 +49,6 @@ _TEXTS = frozenset({"display_name", "email", "external_id", "metadata"})
 _FIELD = re.compile(r"[A-Za-z0-9_.\[\]-]{1,200}")
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]+")
 _REGIONS = ("us", "eu", "br")
-_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
 class _Error(msgspec.Struct):
@@ -134,8 +137,7 @@ class SinchLayout:
     def identities(self, record: Record) -> Sequence[str]:
         entries: Any = record["channel_identities"]
         texts = [
-            f"{entry['channel']}\n{entry['identity'].removeprefix('+')}\n{entry.get('app_id', '')}"
-            for entry in entries
+            f"{entry['channel']}\n{entry['identity'].removeprefix('+')}\n{entry.get('app_id', '')}" for entry in entries
         ]
         if record.get("external_id"):
             texts.append(f"external_id\n{record['external_id']}")
@@ -214,12 +216,11 @@ class Sinch:
         )
 
     def behaviour(self, mode: str) -> Behaviour:
-        if mode not in self.modes:
-            raise UsageError(f"Sinch has no mode {mode!r}; it has {', '.join(self.modes)}")
+        check_mode("Sinch", mode, self.modes)
         return self.modes[mode]
 
     def request(self, batch: Batch) -> Request:
-        return Request("POST", self._url, _JSON, self.envelope.body(batch.payloads))
+        return Request("POST", self._url, JSON_HEADERS, self.envelope.body(batch.payloads))
 
     def read(self, batch: Batch, reply: Reply) -> Judgement:
         return guarded(lambda: _read(batch, reply), lambda: judge_status(reply))
@@ -231,17 +232,18 @@ class Sinch:
         raise AssertionError("no mode of Sinch looks up within a run")
 
     def describe(self) -> Mapping[str, str]:
-        settings = {"region": self.region, "channel": self.layout.channel, "default_region": self.layout.default_region}
-        return {name: value for name, value in settings.items() if value is not None}
+        return given(
+            {"region": self.region, "channel": self.layout.channel, "default_region": self.layout.default_region}
+        )
 
 
 def _read(batch: Batch, reply: Reply) -> Judgement:
-    if 200 <= reply.status <= 299 and not reply.body.strip():
+    if reply.successful and not reply.body.strip():
         return Judgement(Meaning.ANSWERED, Answer.same(len(batch), Status.ACCEPTED))
     outer = decoded(reply.body, _Error)
     if outer is None:
         return judge_status(reply)
-    if 200 <= reply.status <= 299:
+    if reply.successful:
         # The page documents no field of a success, so an object says it, unless it reads like an error.
         if outer.is_one:
             return unreadable(reply, "the reply is a success and an error at once")
@@ -251,7 +253,7 @@ def _read(batch: Batch, reply: Reply) -> Judgement:
     message = error.message if isinstance(error.message, str) else outer.error
     field, violation = _violation(error.details)
     text = ": ".join(part for part in (message, violation) if isinstance(part, str) and part)
-    detail = masked(text, batch.payloads[0] if len(batch) == 1 else None)
+    detail = masked(text, only_payload(batch))
     judgement = judge_status(reply, detail, code(error.status) or code(error.code))
     if judgement.meaning is Meaning.REFUSED and judgement.problem is not None and len(batch) == 1:
         problem = attrs.evolve(judgement.problem, kind=Kind.INVALID_VALUE if field else Kind.REFUSED, field=field)
