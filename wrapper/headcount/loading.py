@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -23,14 +24,19 @@ from headcount.errors import FatalError, UsageError
 from headcount.inputs import Input, ObjectsInput
 from headcount.journal import Journal
 from headcount.journal.memory import MemoryJournal
+from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Kind, Outcome, Problem, Report, Status
 from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
 from headcount.run_folder import InputCopy, RunFolder, has_run
+from headcount.sources import open_source
 from headcount.transport import HttpTransport
+from headcount.views import render, summary_of
 
 Progress = Callable[[Report], None]
 """Is called with the counts so far."""
+WriteViews = Callable[[RunFolder, SqliteJournal, Report, int], None]
+"""Writes the views of a run that has come to its end with this exit code."""
 
 _END = object()
 _CALLS = "calls"
@@ -51,9 +57,11 @@ class Load:
         source: Input,
         journal: Journal,
         on_progress: Progress | None,
+        on_end: Callable[[Report, int], None] | None,
         files: ExitStack,
     ) -> None:
         self._files = files
+        self._on_end = on_end
         self._driver = driver
         self._engine = engine
         self._source = source
@@ -183,10 +191,13 @@ class Load:
         report = self.so_far()
         self._journal.note(_CALLS, [report.requests, report.retries])
         self._journal.commit()
-        self._release()
         stop = self._driver.stopped
-        if stop is not None and stop.error is not None:
-            raise stop.error
+        error = None if stop is None else stop.error
+        if self._on_end is not None:
+            self._on_end(report, report.exit_code if error is None else 4)
+        self._release()
+        if error is not None:
+            raise error
 
     def _release(self) -> None:
         self._ended = True
@@ -244,12 +255,17 @@ def load(
         ordered=ordered,
     )
     encoder = Encoder(to.layout, to.check, ColumnMap(to.layout))
-    folder = None
-    if run_dir is not None:
-        path = Path(run_dir)
-        folder = RunFolder.open(path) if has_run(path) else RunFolder.create(path, to.name, {"destination": to.name})
+    folder = None if run_dir is None else _folder_of_objects(Path(run_dir), to.name)
     objects = iter(contacts)
-    return start(to, settings, lambda copy: ObjectsInput(objects, encoder, copy), folder, on_progress, copied=True)
+    return start(
+        to,
+        settings,
+        lambda copy: ObjectsInput(objects, encoder, copy),
+        folder,
+        on_progress,
+        copied=True,
+        write_views=_write_views,
+    )
 
 
 @attrs.frozen
@@ -313,11 +329,13 @@ def start(
     on_progress: Progress | None = None,
     *,
     copied: bool = False,
+    write_views: WriteViews | None = None,
     workers: Workers | None = None,
     clock: Callable[[], float] = time.monotonic,
     jitter: random.Random | None = None,
 ) -> Load:
     """A load of any input. `copied` says that the input cannot be read twice, so that the run keeps a copy.
+    `write_views` is called when it ends.
 
     `workers`, `clock` and `jitter` are for simulations. Raises UsageError and RunLocked.
     """
@@ -333,11 +351,14 @@ def start(
     )
     journal: Journal = MemoryJournal()
     copy = None
+    on_end = None
     with ExitStack() as opened:
         if folder is not None:
-            journal = opened.enter_context(closing(folder.open_journal()))
+            journal = durable = opened.enter_context(closing(folder.open_journal()))
             if copied:
                 copy = opened.enter_context(folder.copy_input(journal.rows_read))
+            if write_views is not None:
+                on_end = partial(write_views, folder, durable)
         driver = Driver(
             to,
             engine,
@@ -353,4 +374,24 @@ def start(
         )
         opened.callback(driver.close)
         source = open_input(copy)
-        return Load(driver, engine, source, journal, on_progress, opened.pop_all())
+        return Load(driver, engine, source, journal, on_progress, on_end, opened.pop_all())
+
+
+def _folder_of_objects(path: Path, destination: str) -> RunFolder:
+    """The folder of a run of the library, new or to be resumed. Raises UsageError for a run of something else."""
+    if not has_run(path):
+        return RunFolder.create(path, destination, {"destination": destination})
+    folder = RunFolder.open(path)
+    settings = folder.settings
+    if "source" in settings:
+        raise UsageError(f"{path} is a run of the command: headcount resume carries it on")
+    if settings.get("destination") != destination:
+        raise UsageError(f"{path} is a run to {settings.get('destination')}, not to {destination}")
+    return folder
+
+
+def _write_views(folder: RunFolder, journal: SqliteJournal, report: Report, exit_code: int) -> None:
+    destination = str(folder.settings["destination"])
+    summary = summary_of(folder, destination, "contacts", report, exit_code)
+    rows = open_source(str(folder.input_path), limit=report.input).chunks() if report.input else ()
+    render(folder, journal, rows, summary, report.stop)

@@ -18,14 +18,14 @@ from headcount.errors import FatalError, InputChanged, JournalError, UsageError
 from headcount.inputs import RowsInput
 from headcount.journal.sqlite import SqliteJournal
 from headcount.loading import Load, Progress, Settings, calls_noted, start
-from headcount.outcome import Kind, Problem, Report, Status
+from headcount.outcome import Kind, Problem, Report
 from headcount.records.encode import Encoder, flat_attributes
 from headcount.records.mapping import ColumnMap
 from headcount.records.rows import Rows
 from headcount.run_folder import RunFolder
 from headcount.sources import Source, open_source
 from headcount.sources.chunks import limited
-from headcount.views import SUMMARY_KEYS, account, render
+from headcount.views import account, render, summary_of
 
 _END = "end"
 """The name of the note that a run which came to its end leaves in its journal."""
@@ -263,18 +263,8 @@ def _end_of(journal: SqliteJournal) -> End | None:
 
 
 def _summary(folder: RunFolder, settings: RunSettings, report: Report, exit_code: int | None) -> dict[str, Any]:
-    values = (
-        str(folder.path),
-        settings.destination,
-        "stdin" if settings.source == "-" else settings.source,
-        report.input,
-        {status.value: report.counts[status] for status in Status},
-        report.requests,
-        report.retries,
-        [attrs.asdict(group) for group in report.problems],
-        exit_code,
-    )
-    return dict(zip(SUMMARY_KEYS, values, strict=True))
+    source = "stdin" if settings.source == "-" else settings.source
+    return summary_of(folder, settings.destination, source, report, exit_code)
 
 
 class _Feed:

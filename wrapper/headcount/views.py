@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import repeat
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import attrs
 import msgspec
@@ -85,6 +85,24 @@ def _leave_out(ledger: Ledger, until: int, problem: Problem) -> None:
         ledger.open(len(rows))
         ledger.settle(rows, Answer.same(len(rows), Status.NOT_SENT, problem), 0)
         ledger.discard()
+
+
+def summary_of(
+    folder: RunFolder, destination: str, source: str, report: Report, exit_code: int | None
+) -> dict[str, Any]:
+    """What `summary.json` says of a run: JSON values by the names SUMMARY_KEYS."""
+    values = (
+        str(folder.path),
+        destination,
+        source,
+        report.input,
+        {status.value: report.counts[status] for status in Status},
+        report.requests,
+        report.retries,
+        [attrs.asdict(group) for group in report.problems],
+        exit_code,
+    )
+    return dict(zip(SUMMARY_KEYS, values, strict=True))
 
 
 def render(
