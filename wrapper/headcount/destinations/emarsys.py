@@ -38,7 +38,7 @@ from headcount.errors import BatchRefusedError, CredentialsError, EndpointError,
 from headcount.outcome import Kind, Problem, Status
 from headcount.records import normalise
 from headcount.records.check import ContactCheck
-from headcount.records.fields import Field, Record, undamaged_phone
+from headcount.records.fields import Field, Record
 from headcount.transport import Auth
 
 _EMAIL, _MOBILE, _OPT_IN = "3", "37", "31"
@@ -104,7 +104,7 @@ class EmarsysLayout:
             return Field(path)
         if not path.isascii() or not path.isdigit():
             raise UsageError(f"{path!r} is no field of Emarsys: fields are numbers, such as 3 for the e-mail address")
-        return Field(path, {_MOBILE: undamaged_phone, _OPT_IN: _opt_in}.get(path))
+        return Field(path, {_MOBILE: normalise.undamaged_phone, _OPT_IN: _opt_in}.get(path))
 
     def _phone(self, text: str) -> str:
         return normalise.phone(text, self.default_region)

@@ -50,9 +50,7 @@ def text_values(record: object, path: Sequence[str] = ()) -> dict[str, str]:
     """Every text and number in a contact, by the field it stands in; what masking needs to know."""
     if isinstance(record, dict):
         return {
-            name: text
-            for key, value in record.items()
-            for name, text in text_values(value, (*path, str(key))).items()
+            name: text for key, value in record.items() for name, text in text_values(value, (*path, str(key))).items()
         }
     if isinstance(record, list):
         values: dict[str, str] = {}

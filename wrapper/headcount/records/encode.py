@@ -12,7 +12,7 @@ from headcount.core.prepared import Prepared
 from headcount.outcome import Kind, Problem
 from headcount.records.check import ContactCheck
 from headcount.records.fields import Field, Layout, Record
-from headcount.records.mapping import ATTRIBUTES, ColumnMap, Plan
+from headcount.records.mapping import ATTRIBUTES, ColumnMap, Routing
 from headcount.records.normalise import Refused
 from headcount.records.rows import Cell, Rows
 
@@ -29,7 +29,7 @@ class Encoder:
         self._layout = layout
         self._check = check
         self._columns = columns
-        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._routings: dict[tuple[str, ...], Routing] = {}
         self._encode = msgspec.json.Encoder().encode
         self._unused: set[str] = set()
         self.warnings: list[str] = []
@@ -37,16 +37,16 @@ class Encoder:
     def rows(self, rows: Rows) -> Prepared:
         """Encode a chunk of columns."""
         rows = flat_attributes(rows)
-        plan = self._plan(rows.columns)
+        routing = self._routing(rows.columns)
         cells = dict(zip(rows.columns, rows.cells, strict=True))
         problems = dict(rows.problems)
         values = []
-        for binding in plan.bindings:
+        for binding in routing.bindings:
             column: list[Cell] = _joined([cells[name] for name in binding.columns], len(rows))
             if binding.fill is not None:
                 column = [binding.fill if cell is None else cell for cell in column]
             values.append(_read(column, binding.field, problems))
-        records = self._layout.records([binding.field.path for binding in plan.bindings], values, len(rows))
+        records = self._layout.records([binding.field.path for binding in routing.bindings], values, len(rows))
         return self._prepared(rows.index, records, problems)
 
     def records(self, start: int, items: Sequence[object]) -> Prepared:
@@ -66,16 +66,16 @@ class Encoder:
             records.append(record)
         return self._prepared(start, records, problems)
 
-    def _plan(self, columns: tuple[str, ...]) -> Plan:
-        plan = self._plans.get(columns)
-        if plan is None:
-            plan = self._plans[columns] = self._columns.plan(columns)
-            unused = [column for column in plan.unused if column not in self._unused]
+    def _routing(self, columns: tuple[str, ...]) -> Routing:
+        routing = self._routings.get(columns)
+        if routing is None:
+            routing = self._routings[columns] = self._columns.routing(columns)
+            unused = [column for column in routing.unused if column not in self._unused]
             if unused:
                 self._unused.update(unused)
                 named = f"column {unused[0]} reaches" if len(unused) == 1 else f"columns {', '.join(unused)} reach"
                 self.warnings.append(f"the {named} nothing; --map FIELD={unused[0]} would send it")
-        return plan
+        return routing
 
     def _prepared(self, start: int, records: list[Record], problems: dict[int, Problem]) -> Prepared:
         payloads: list[bytes] = []
@@ -153,9 +153,7 @@ def _joined(columns: list[list[Cell]], count: int) -> list[Cell]:
         return columns[0]
     if not columns:
         return [None] * count
-    return [
-        " ".join(cell for cell in cells if isinstance(cell, str)) or None for cells in zip(*columns, strict=True)
-    ]
+    return [" ".join(cell for cell in cells if isinstance(cell, str)) or None for cells in zip(*columns, strict=True)]
 
 
 def _read(column: list[Cell], field: Field, problems: dict[int, Problem]) -> Sequence[object]:

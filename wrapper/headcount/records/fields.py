@@ -7,10 +7,6 @@ from typing import Protocol
 
 import attrs
 
-from headcount.outcome import Kind, Problem
-from headcount.records import normalise
-from headcount.records.normalise import Refused
-
 Record = dict[str, object]
 """A contact in its vendor's shape, as JSON."""
 
@@ -58,11 +54,3 @@ class Layout(Protocol):
     def identities(self, record: Record) -> Sequence[str]:
         """The texts that no two contacts of a run may share."""
         ...
-
-
-def undamaged_phone(text: str) -> str:
-    """A phone number that is no key: taken as it is, unless a spreadsheet has damaged it."""
-    text = text.strip()
-    if normalise.damaged(text):
-        raise Refused(Problem(Kind.DAMAGED_VALUE, "a spreadsheet turned the phone number into a number"))
-    return text

@@ -24,7 +24,7 @@ class Binding:
 
 
 @attrs.frozen
-class Plan:
+class Routing:
     """Where the columns of a chunk go; `unused` names those that reach nothing."""
 
     bindings: tuple[Binding, ...]
@@ -54,20 +54,17 @@ class ColumnMap:
         for path, column in self._mapped.items():
             if column not in columns:
                 raise UsageError(f"there is no column {column!r} for {path}; the columns are {_listed(columns)}")
-        plan = self.plan(columns)
-        bound = [binding.field.path for binding in plan.bindings]
+        routing = self.routing(columns)
         keys = self._layout.key_paths
-        if not any(path == key or (key.endswith(".") and path.startswith(key)) for path in bound for key in keys):
-            wanted = " or ".join(
-                sorted({name for name, path in self._layout.neutral.items() if _reaches(path, keys)})
-            )
+        if not any(_reaches(binding.field.path, keys) for binding in routing.bindings):
+            wanted = " or ".join(sorted(name for name, path in self._layout.neutral.items() if _reaches(path, keys)))
             hint = f"a column named {wanted}, or " if wanted else ""
             raise UsageError(
                 f"no column reaches the key ({', '.join(keys)}): it takes {hint}--map {keys[0]}=COLUMN; "
                 f"the columns are {_listed(columns)}"
             )
 
-    def plan(self, columns: Sequence[str]) -> Plan:
+    def routing(self, columns: Sequence[str]) -> Routing:
         """Where these columns go."""
         taken: dict[str, list[str]] = {}
         for column in columns:
@@ -80,10 +77,9 @@ class ColumnMap:
         used = {column for names in taken.values() for column in names}
         paths = [*taken, *(path for path in self._constants if path not in taken)]
         bindings = tuple(
-            Binding(self._layout.field(path), tuple(taken.get(path, ())), self._constants.get(path))
-            for path in paths
+            Binding(self._layout.field(path), tuple(taken.get(path, ())), self._constants.get(path)) for path in paths
         )
-        return Plan(bindings, tuple(column for column in columns if column not in used))
+        return Routing(bindings, tuple(column for column in columns if column not in used))
 
     def _path_of_column(self, column: str, columns: Sequence[str]) -> str | None:
         neutral = self._layout.neutral

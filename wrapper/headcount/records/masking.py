@@ -13,9 +13,7 @@ _MASKED = "<masked>"
 _SHORTEST = 2  # a single letter says nothing about anybody
 _SHORTEST_INSIDE_WORDS = 4  # below that only whole words count: "Li" is not to be cut out of "List"
 
-_TERMINAL = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]{0,32}[ -/]{0,8}[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x9c)?"
-)
+_TERMINAL = re.compile(r"(?:\x1b\[|\x9b)[0-?]{0,32}[ -/]{0,8}[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x9c)?")
 _SPACES = re.compile(r"\s+")
 _WORD = re.compile(r"[^\s<>\"'()\[\]{},;:=&?]+")
 _LONG_NUMBER = re.compile(r"\+?\(?\d(?:[\s().\-/\u2010-\u2015\u2212]{0,3}\d){6,}")

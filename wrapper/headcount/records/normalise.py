@@ -43,6 +43,13 @@ def damaged(text: str) -> bool:
     return _SCAR.fullmatch(text.strip()) is not None
 
 
+def undamaged_phone(text: str) -> str:
+    """A phone number as it is given, stripped; refused if a spreadsheet has damaged it."""
+    if damaged(text):
+        _refuse("a spreadsheet turned the phone number into a number", Kind.DAMAGED_VALUE)
+    return text.strip()
+
+
 def phone(text: str, region: str | None) -> str:
     """A phone number as E.164 with its plus sign.
 
@@ -89,12 +96,11 @@ def phone_digits(text: str, region: str | None) -> str:
 
 def _plain(text: str) -> str:
     """The number in ASCII digits, international ones with a `+`; what cannot be one is refused."""
-    if damaged(text):
-        _refuse("the phone number was turned into a number by a spreadsheet", Kind.DAMAGED_VALUE)
+    text = undamaged_phone(text)
     if len(text) > _LONGEST_WRITTEN:
         _refuse("too long for a phone number")
     kept = []
-    for character in text.strip():
+    for character in text:
         digit = unicodedata.decimal(character, None)
         if digit is not None:
             kept.append(str(digit))
