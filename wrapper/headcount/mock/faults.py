@@ -85,7 +85,7 @@ class Fault:
         `drip_head`, `drip_body` send the reply, or after its head its body, `size` bytes (1) every `delay` seconds;
         `garble_head`, `garble_body` make nonsense of its, or of its body's, first `size` bytes (8).
         Of the network alone, and carried out if `carried_out` says so:
-        `bomb` answers with `size` bytes of blanks, without `size` endlessly;
+        `bomb` answers 200 with `size` zeros, without `size` endlessly;
         `gzip_bomb` the same compressed a thousandfold, which its Content-Encoding says.
         Of the network alone, counting connections in the place of calls, and never carried out:
         `refuse` has nothing listen from the moment that this connection is the next, for `delay` seconds, or with no

@@ -58,7 +58,7 @@ def garbled(content: bytes, size: int | None) -> bytes:
 
 
 def bomb(fault: Fault) -> Iterator[bytes]:
-    """The pieces of a reply of `fault.size` blanks, or blanks without end, which its close alone ends."""
+    """The pieces of a reply of `fault.size` zeros, or zeros without end, which its close alone ends."""
     compressor = zlib.compressobj(wbits=31) if fault.ending == "gzip_bomb" else None
     headers = {"Content-Type": "application/json", "Connection": "close", **fault.headers}
     if compressor:
@@ -66,7 +66,7 @@ def bomb(fault: Fault) -> Iterator[bytes]:
     yield _head(fault.status or 200, headers)
     left = fault.size
     while left is None or left > 0:
-        piece = b" " * (_PIECE if left is None else min(left, _PIECE))
+        piece = b"0" * (_PIECE if left is None else min(left, _PIECE))
         left = None if left is None else left - len(piece)
         yield compressor.compress(piece) if compressor else piece
     if compressor:
