@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 import socket
 import threading
 import time
@@ -19,6 +20,7 @@ import pytest
 from headcount.errors import UsageError
 from headcount.mock import Fault, FaultProxy, MockServer, Network, read_faults_file, serve
 from tests import sockets
+from tests.cli.command import Command
 
 PATH = "/api/v1/contacts"
 REFUSED, CUT, SILENT = "refused", "reset", "silent"
@@ -373,6 +375,21 @@ def test_the_table_of_a_faults_file(tmp_path: Path) -> None:
     path.write_text('[[network.faults]]\nnth = 2\nending = "garble_head"\n[[pabbly.faults]]\nnth = 3\nstatus = 503\n')
     with serve("pabbly", faults=read_faults_file(path)) as mock:
         assert statuses(mock, 3) == [200, "RemoteProtocolError", 503]
+
+
+def test_the_command_serves_it_until_a_signal(tmp_path: Path) -> None:
+    command = Command(tmp_path)
+    command.write("faults.toml", '[[network.faults]]\nfirst = 2\nending = "hang"\n')
+    process = command.start("mock", "pabbly", "--faults", "faults.toml")
+    assert process.stdout is not None
+    port = int(process.stdout.readline().decode().partition("127.0.0.1:")[2].partition("/")[0])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(request("1"))
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+        connection.sendall(request("2"))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 130 and b"Traceback" not in err
 
 
 @pytest.mark.parametrize(
