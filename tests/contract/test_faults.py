@@ -314,7 +314,7 @@ def test_a_dripping_reply_is_not_waited_for(ending: str) -> None:
     assert ran.statuses == [UNKNOWN] * 10
     assert ran.kinds(UNKNOWN) == {Kind.TIMEOUT}
     assert ran.stored() == list(range(10))
-    assert 0.9 <= ran.seconds < 2
+    assert 0.9 <= ran.seconds < 2.5
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ def test_an_unavailable_vendor_is_given_its_time() -> None:
         ran = run(mock, "sinch", 40)
     assert ran.statuses == expect((ACCEPTED, 10), (UNKNOWN, 10), (ACCEPTED, 20))
     assert ran.kinds(UNKNOWN) == {Kind.UNAVAILABLE}
-    assert 2 <= ran.seconds < 4
+    assert 2 <= ran.seconds < 8
 
 
 # 13: too large
@@ -511,7 +511,7 @@ def test_a_compressed_bomb_is_not_unpacked() -> None:
         ran = run(mock, "sinch", 10)
     assert ran.statuses == [UNKNOWN] * 10
     assert ran.kinds(UNKNOWN) == {Kind.UNREADABLE_REPLY}
-    assert ran.seconds < 1
+    assert ran.seconds < 3
 
 
 def test_a_reply_without_end_is_not_read_to_it() -> None:
