@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from headcount.errors import HeadcountError
     from headcount.loading import Load, load
     from headcount.outcome import Kind, Outcome, Problem, Report, Status
+    from headcount.reconciling import reconcile
 
 __all__ = [
     "AsyncLoad",
@@ -23,6 +24,7 @@ __all__ = [
     "Status",
     "aload",
     "load",
+    "reconcile",
 ]
 
 _HOMES = {
@@ -37,6 +39,7 @@ _HOMES = {
     "Status": "outcome",
     "aload": "asynchronous",
     "load": "loading",
+    "reconcile": "reconciling",
 }
 
 

@@ -26,13 +26,17 @@ from headcount.core.prepared import Prepared
 from headcount.destinations.base import Destination
 from headcount.errors import InputChanged, JournalError
 from headcount.journal import Journal
-from headcount.outcome import Kind, Problem, Status
+from headcount.outcome import Kind, Outcome, Problem, Status
 from headcount.transport import Transport
 
 _AHEAD = 4
 """Batches, as multiples of the concurrency, that may be admitted ahead of the oldest unsettled one."""
 _PERCENT_FROM = 1000
 """Settled rows from which on an error limit in percent is judged."""
+
+
+NOT_REACHED = Problem(Kind.STOPPED, "the run ended before this row", retryable=True)
+UNCONFIRMED = Problem(Kind.UNCONFIRMED, "the vendor has not confirmed the contact")
 
 
 @attrs.frozen
@@ -143,6 +147,8 @@ class Driver:
         attempt_timeout: float,
         repeats: bool,
         max_errors: ErrorLimit | None = None,
+        asking: bool = False,
+        max_calls: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -155,6 +161,8 @@ class Driver:
         self._waiting_most = concurrency + 1
         self._attempt_timeout = attempt_timeout
         self._max_errors = max_errors
+        self._asking = asking
+        self._max_calls = max_calls
         self._clock = clock
         self._wall_clock = wall_clock
         self._digest = b""
@@ -246,7 +254,8 @@ class Driver:
                 self._end_of_input()
             else:
                 self._check_unchanged(chunk)
-                self._admit(chunk)
+                take = self._ask if self._asking else self._admit
+                take(chunk)
         except JournalError:
             raise
         except Exception as error:  # noqa: BLE001 it is raised again when the run has ended in good order
@@ -266,6 +275,29 @@ class Driver:
         batch = self._admission.flush()
         if batch is not None:
             self._engine.admit(batch)
+
+    def _ask(self, chunk: Prepared) -> None:
+        """Have the vendor asked about what an earlier run left open, and enter the rest as it was."""
+        self.ledger.open(len(chunk))
+        asked: dict[Status, dict[int, Problem]] = {Status.UNKNOWN: {}, Status.ACCEPTED: {}}
+        unconfirmed = []
+        for position, row in enumerate(range(chunk.start, chunk.start + len(chunk))):
+            outcome = self._journal.recorded(row) or Outcome(row, Status.NOT_SENT, NOT_REACHED)
+            if outcome.status is Status.UNKNOWN:
+                asked[Status.UNKNOWN][position] = outcome.problem or UNCONFIRMED
+            elif outcome.status is not Status.ACCEPTED:
+                self.ledger.restore(outcome)
+            elif self._destination.confirms(chunk.keys[position]):
+                asked[Status.ACCEPTED][position] = UNCONFIRMED
+            else:
+                unconfirmed.append(row)
+        if unconfirmed:
+            answer = Answer.same(len(unconfirmed), Status.ACCEPTED, UNCONFIRMED)
+            self._journal.record(None, unconfirmed, answer, 0)
+            self.ledger.settle(unconfirmed, answer, 0)
+        for standing, problems in asked.items():
+            if problems:
+                self._engine.ask(chunk.batch(list(problems)), standing, list(problems.values()))
 
     def _admit(self, chunk: Prepared) -> None:
         self.ledger.open(len(chunk))
@@ -309,7 +341,7 @@ class Driver:
 
     def _start(self, now: float) -> list[tuple[Job, Request]]:
         started = []
-        while (job := self._engine.next_job(now)) is not None:
+        while (job := self._next_job(now)) is not None:
             if job.purpose is Purpose.LOOK_UP:
                 request = self._destination.look_up(job.batch)
             else:
@@ -317,6 +349,11 @@ class Driver:
                 request = self._destination.request(job.batch)
             started.append((job, request))
         return started
+
+    def _next_job(self, now: float) -> Job | None:
+        if self._max_calls is not None and self._engine.requests >= self._max_calls and self._engine.waiting:
+            self._engine.stop(Stop(Kind.STOPPED, f"the limit of {self._max_calls} calls is reached"))
+        return self._engine.next_job(now)
 
     def _receive(self, arrivals: list[Arrival]) -> None:
         for arrival in arrivals:

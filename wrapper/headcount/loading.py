@@ -255,7 +255,7 @@ def load(
         ordered=ordered,
     )
     encoder = Encoder(to.layout, to.check, ColumnMap(to.layout))
-    folder = None if run_dir is None else _folder_of_objects(Path(run_dir), to.name)
+    folder = None if run_dir is None else folder_of_objects(Path(run_dir), to.name)
     objects = iter(contacts)
     return start(
         to,
@@ -264,7 +264,7 @@ def load(
         folder,
         on_progress,
         copied=True,
-        write_views=_write_views,
+        write_views=write_views,
     )
 
 
@@ -330,12 +330,15 @@ def start(
     *,
     copied: bool = False,
     write_views: WriteViews | None = None,
+    asking: bool = False,
+    max_calls: int | None = None,
     workers: Workers | None = None,
     clock: Callable[[], float] = time.monotonic,
     jitter: random.Random | None = None,
 ) -> Load:
     """A load of any input. `copied` says that the input cannot be read twice, so that the run keeps a copy.
-    `write_views` is called when it ends.
+    `write_views` is called when it ends. With `asking` nothing is sent: the vendor is asked about what an earlier load
+    of the folder left `unknown` or `accepted`, with `max_calls` calls at most.
 
     `workers`, `clock` and `jitter` are for simulations. Raises UsageError and RunLocked.
     """
@@ -370,6 +373,8 @@ def start(
             attempt_timeout=settings.attempt_timeout,
             repeats=settings.repeats,
             max_errors=settings.error_limit(),
+            asking=asking,
+            max_calls=max_calls,
             clock=clock,
         )
         opened.callback(driver.close)
@@ -377,7 +382,7 @@ def start(
         return Load(driver, engine, source, journal, on_progress, on_end, opened.pop_all())
 
 
-def _folder_of_objects(path: Path, destination: str) -> RunFolder:
+def folder_of_objects(path: Path, destination: str) -> RunFolder:
     """The folder of a run of the library, new or to be resumed. Raises UsageError for a run of something else."""
     if not has_run(path):
         return RunFolder.create(path, destination, {"destination": destination})
@@ -390,7 +395,7 @@ def _folder_of_objects(path: Path, destination: str) -> RunFolder:
     return folder
 
 
-def _write_views(folder: RunFolder, journal: SqliteJournal, report: Report, exit_code: int) -> None:
+def write_views(folder: RunFolder, journal: SqliteJournal, report: Report, exit_code: int) -> None:
     destination = str(folder.settings["destination"])
     summary = summary_of(folder, destination, "contacts", report, exit_code)
     rows = open_source(str(folder.input_path), limit=report.input).chunks() if report.input else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 
 import attrs
 
@@ -63,6 +64,17 @@ class Engine:
     def admit(self, batch: Batch) -> None:
         """Take a batch that has never been sent."""
         self._queue.append(Job(batch))
+
+    def ask(self, batch: Batch, standing: Status, problems: Sequence[Problem]) -> None:
+        """Take contacts of an earlier run that the vendor is to be asked about.
+
+        They are `standing`, each with its problem, as long as it does not say otherwise.
+        """
+        size = self._behaviour.look_up_size
+        for start in range(0, len(batch), size):
+            part = batch.part(start, start + size)
+            job = Job(part, Purpose.LOOK_UP, doubtful=True, standing=standing, hint=standing, problem=problems[start])
+            self._queue.append(job)
 
     def stop(self, stop: Stop) -> None:
         """Start no more calls. The first reason stays, unless a fatal one comes after it."""
@@ -389,7 +401,7 @@ class Engine:
 
     def _unknown(self, job: Job) -> Settlement:
         problem = job.problem or Problem(Kind.UNANSWERED, "no readable answer came")
-        answer = Answer.same(len(job.batch), Status.UNKNOWN, problem)
+        answer = Answer.same(len(job.batch), job.standing, problem)
         return Settlement(job.batch, answer, job.attempts, job.claim)
 
 

@@ -11,7 +11,7 @@ from headcount.core.batches import Answer, Batch
 from headcount.core.bisect import Trial
 from headcount.core.retry import Repeat
 from headcount.errors import FatalError
-from headcount.outcome import Kind, Problem
+from headcount.outcome import Kind, Problem, Status
 
 
 class Purpose(Enum):
@@ -56,6 +56,8 @@ class Job:
     """What an earlier request met with, if any."""
     refusal: Problem | None = None
     """Why its contacts were refused together, if they were."""
+    standing: Status = Status.UNKNOWN
+    """For a look-up: what its contacts are as long as the vendor does not say otherwise."""
     hint: object = None
     """For a look-up: what the destination noted."""
     search: Search | None = None

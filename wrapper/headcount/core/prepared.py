@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from headcount.core.batches import Batch
 from headcount.outcome import Problem
 
 
@@ -28,6 +29,14 @@ class Prepared:
 
     def __len__(self) -> int:
         return len(self.payloads)
+
+    def batch(self, positions: Sequence[int]) -> Batch:
+        """The contacts at these positions, which ascend."""
+        return Batch(
+            [self.start + at for at in positions],
+            [self.keys[at] for at in positions],
+            [self.payloads[at] for at in positions],
+        )
 
     def digest(self, previous: bytes, stop: int | None = None) -> bytes:
         """A digest of everything up to position `stop` of this chunk, given that of everything before the chunk.

@@ -85,6 +85,10 @@ class Destination(Protocol):
         """What a reply says of the batch. Never raises: what cannot be read is unreadable."""
         ...
 
+    def confirms(self, key: str) -> bool:
+        """Whether a contact that is found by this key is the one that was accepted, and no other."""
+        ...
+
     def look_up(self, batch: Batch) -> Request:
         """The call that asks whether contacts are there."""
         ...

@@ -197,6 +197,9 @@ class Emarsys:
     def read(self, batch: Batch, reply: Reply) -> Judgement:
         return guarded(lambda: _read(batch, reply), lambda: judge_status(reply))
 
+    def confirms(self, key: str) -> bool:
+        return True
+
     def look_up(self, batch: Batch) -> Request:
         """One `checkids` call; its ids come keyed by the key value."""
         body = msgspec.json.encode({"key_id": self.layout.key_field, "external_ids": batch.keys})

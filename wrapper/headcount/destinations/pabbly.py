@@ -219,6 +219,9 @@ class Pabbly:
     def read(self, batch: Batch, reply: Reply) -> Judgement:
         return guarded(lambda: _read(batch, reply), lambda: judge_status(reply))
 
+    def confirms(self, key: str) -> bool:
+        return True
+
     def look_up(self, batch: Batch) -> Request:
         """The list call, searching by `mobile`."""
         return Request("GET", f"{self._url}/?{urlencode({'mobile': batch.keys[0]})}", {"Accept": "application/json"})

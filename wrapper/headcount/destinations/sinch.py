@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import attrs
 import msgspec
@@ -22,6 +23,7 @@ from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
 from headcount.destinations.base import (
     JSON_HEADERS,
+    SILENT,
     Endpoint,
     check_mode,
     code,
@@ -29,13 +31,14 @@ from headcount.destinations.base import (
     environment,
     given,
     guarded,
+    identifier,
     masked,
     only_payload,
     relocated,
     secret_from_environment,
 )
 from headcount.errors import UsageError
-from headcount.outcome import Kind, Status
+from headcount.outcome import Kind, Problem, Status
 from headcount.records import normalise
 from headcount.records.check import ContactCheck
 from headcount.records.fields import Field, Record
@@ -43,12 +46,22 @@ from headcount.transport import Auth
 from headcount_api import specs
 
 _IDENTITIES = "channel_identities."
+_EXTERNAL_ID = "external_id\n"
 _PHONE_CHANNELS = frozenset({"SMS", "WHATSAPP", "RCS", "MMS", "VIBERBM"})
 _APP_SCOPED = frozenset({"MESSENGER", "INSTAGRAM", "LINE", "WECHAT"})
 _TEXTS = frozenset({"display_name", "email", "external_id", "metadata"})
 _FIELD = re.compile(r"[A-Za-z0-9_.\[\]-]{1,200}")
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]+")
 _REGIONS = ("us", "eu", "br")
+
+
+def _identity(entry: Mapping[str, Any]) -> str:
+    """An identity as one text. The vendor gives phone numbers back without their plus sign."""
+    return f"{entry.get('channel')}\n{str(entry.get('identity')).removeprefix('+')}\n{entry.get('app_id') or ''}"
+
+
+class _Found(msgspec.Struct):
+    contacts: list[Any] | None = None
 
 
 class _Error(msgspec.Struct):
@@ -132,15 +145,15 @@ class SinchLayout:
         return None if record.get("channel_identities") else "channel_identities"
 
     def key(self, record: Record) -> str:
-        return ""
+        """What the contact is looked up by: its external id, or its first identity."""
+        texts = self.identities(record)
+        return texts[-1] if record.get("external_id") else texts[0]
 
     def identities(self, record: Record) -> Sequence[str]:
         entries: Any = record["channel_identities"]
-        texts = [
-            f"{entry['channel']}\n{entry['identity'].removeprefix('+')}\n{entry.get('app_id', '')}" for entry in entries
-        ]
+        texts = [_identity(entry) for entry in entries]
         if record.get("external_id"):
-            texts.append(f"external_id\n{record['external_id']}")
+            texts.append(f"{_EXTERNAL_ID}{record['external_id']}")
         return texts
 
     def _phone(self, text: str) -> str:
@@ -160,7 +173,7 @@ class Sinch:
 
     name: ClassVar[str] = "sinch"
     services: ClassVar[Sequence[str]] = ("batch", "conversation", "auth")
-    modes: ClassVar[Mapping[str, Behaviour]] = {"create": Behaviour(Repeat.DOUBLES)}
+    modes: ClassVar[Mapping[str, Behaviour]] = {"create": Behaviour(Repeat.DOUBLES, look_up_size=1)}
     envelope = Envelope(b'{"contacts":[', b"]}")
     limits = Limits(max_contacts=1000)
     concurrency = 8
@@ -189,6 +202,8 @@ class Sinch:
         self.check = ContactCheck("sinch_batch")
         url = f"https://{region}.conversationbatch.api.sinch.com/v1/projects/{project_id}/contacts"
         self._url = relocated(url, endpoint, "batch", self.services)
+        list_url = f"https://{region}.conversation.api.sinch.com/v1/projects/{project_id}/contacts"
+        self._list_url = relocated(list_url, endpoint, "conversation", self.services)
 
     @classmethod
     def from_env(
@@ -225,11 +240,18 @@ class Sinch:
     def read(self, batch: Batch, reply: Reply) -> Judgement:
         return guarded(lambda: _read(batch, reply), lambda: judge_status(reply))
 
+    def confirms(self, key: str) -> bool:
+        """A number can belong to a contact that was there before; an external id is taken for our own."""
+        return key.startswith(_EXTERNAL_ID)
+
     def look_up(self, batch: Batch) -> Request:
-        raise AssertionError("no mode of Sinch looks up within a run")
+        """The Conversation service's list call, by external id or by channel and identity."""
+        kind, value, *_ = batch.keys[0].split("\n")
+        query = {"external_id": value} if self.confirms(batch.keys[0]) else {"channel": kind, "identity": value}
+        return Request("GET", f"{self._list_url}?{urlencode(query)}", {"Accept": "application/json"})
 
     def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
-        raise AssertionError("no mode of Sinch looks up within a run")
+        return guarded(lambda: _read_look_up(batch, reply, hint), lambda: judge_status(reply))
 
     def describe(self) -> Mapping[str, str]:
         return given(
@@ -259,6 +281,35 @@ def _read(batch: Batch, reply: Reply) -> Judgement:
         problem = attrs.evolve(judgement.problem, kind=Kind.INVALID_VALUE if field else Kind.REFUSED, field=field)
         return attrs.evolve(judgement, problem=problem)
     return judgement
+
+
+def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
+    """A contact that is not there may still be on its way, so it stays what it was: `hint`, its status."""
+    found = decoded(reply.body, _Found)
+    if not reply.successful or found is None or found.contacts is None:
+        return judge_status(reply)
+    ids = [identifier(raw.get("id")) for raw in found.contacts if isinstance(raw, dict) and batch.keys[0] in _keys(raw)]
+    vendor_id = ids[0] if len(ids) == 1 else None
+    if hint is Status.ACCEPTED:
+        if ids:
+            return Judgement(Meaning.ANSWERED, Answer([Status.CREATED], {}, [vendor_id]))
+        not_yet = Problem(Kind.UNCONFIRMED, "not found yet", http_status=reply.status)
+        return Judgement(Meaning.ANSWERED, Answer([Status.ACCEPTED], {0: not_yet}))
+    if ids:
+        there = Problem(Kind.EXISTS, "found by its external id or identity", http_status=reply.status)
+        return Judgement(Meaning.ANSWERED, Answer([Status.EXISTING], {0: there}, [vendor_id]))
+    absent = attrs.evolve(SILENT, detail="not found, but it may be on its way")
+    return Judgement(Meaning.ANSWERED, Answer([Status.UNKNOWN], {0: absent}))
+
+
+def _keys(contact: Mapping[str, Any]) -> list[str]:
+    """What a contact of the Conversation service can be looked up by."""
+    keys = [_EXTERNAL_ID + str(contact.get("external_id"))]
+    entries = contact.get("channel_identities")
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict):
+            keys.append(_identity(entry))
+    return keys
 
 
 def _violation(details: object) -> tuple[str | None, str | None]:

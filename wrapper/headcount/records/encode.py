@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 import msgspec
@@ -120,6 +121,25 @@ def _cells(contact: Contact) -> list[tuple[str, Cell]]:
         cells.append(("tags", list(contact.tags)))
     cells += [(ATTRIBUTES + name, value or None) for name, value in contact.attributes.items()]
     return [(name, cell) for name, cell in cells if cell is not None]
+
+
+def is_neutral(record: object) -> bool:
+    """Whether a JSON value is an object of neutral fields alone, as `contact_rows` writes a Contact."""
+    names = {*_PLAIN_FIELDS, "consent", "tags"}
+    return isinstance(record, dict) and all(name in names or name.startswith(ATTRIBUTES) for name in record)
+
+
+def contact_of(record: Mapping[str, Any]) -> Contact:
+    """The Contact that `contact_rows` wrote as this record."""
+    consent = record.get("consent")
+    return Contact(
+        **{name: record.get(name) for name in _PLAIN_FIELDS},
+        consent=None if consent is None else consent == "yes",
+        tags=record.get("tags"),
+        attributes={
+            name.removeprefix(ATTRIBUTES): value for name, value in record.items() if name.startswith(ATTRIBUTES)
+        },
+    )
 
 
 def flat_attributes(rows: Rows) -> Rows:
