@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import attrs
 import msgspec
@@ -25,7 +24,7 @@ from headcount.records.rows import Rows
 from headcount.run_folder import RunFolder
 from headcount.sources import Source, open_source
 from headcount.sources.chunks import limited
-from headcount.views import account, render, summary_of
+from headcount.views import Summary, account, render, summary_of
 
 _END = "end"
 """The name of the note that a run which came to its end leaves in its journal."""
@@ -187,24 +186,20 @@ class Run:
             render(self.folder, journal, chunks, summary, stop)
             journal.note(_END, msgspec.to_builtins(End(count, exit_code, stop, whole)))
             journal.commit()
-        return Result(report, summary, error, whole)
+        return Result(report, summary, exit_code, error, whole)
 
 
 @attrs.frozen
 class Result:
-    """What came of a run: `summary` has the keys SUMMARY_KEYS."""
+    """What came of a run."""
 
     report: Report
-    summary: Mapping[str, Any]
+    summary: Summary
+    exit_code: int
     error: FatalError | None
     """What ended it before its time, if anything did."""
     whole: bool
     """The source was read to its end."""
-
-    @property
-    def exit_code(self) -> int:
-        code: int = self.summary["exit_code"]
-        return code
 
 
 @attrs.frozen
@@ -213,7 +208,7 @@ class State:
 
     settings: RunSettings
     report: Report
-    summary: Mapping[str, Any]
+    summary: Summary
     running: bool
     end: End | None
     """None when no process has brought it to an end yet."""
@@ -262,7 +257,7 @@ def _end_of(journal: SqliteJournal) -> End | None:
     return None if noted is None else msgspec.convert(noted, End)
 
 
-def _summary(folder: RunFolder, settings: RunSettings, report: Report, exit_code: int | None) -> dict[str, Any]:
+def _summary(folder: RunFolder, settings: RunSettings, report: Report, exit_code: int | None) -> Summary:
     source = "stdin" if settings.source == "-" else settings.source
     return summary_of(folder, settings.destination, source, report, exit_code)
 

@@ -22,21 +22,9 @@ from headcount.core.ledger import Ledger
 from headcount.errors import FatalError
 from headcount.journal.events import Stretch
 from headcount.journal.sqlite import SqliteJournal
-from headcount.outcome import Kind, Problem, Report, Status
+from headcount.outcome import Kind, Problem, ProblemGroup, Report, Status
 from headcount.records.rows import Cell, Rows
 from headcount.run_folder import RunFolder, encode_lines, open_private
-
-SUMMARY_KEYS = (
-    "run",
-    "destination",
-    "source",
-    "input",
-    "counts",
-    "requests",
-    "retries",
-    "problems",
-    "exit_code",
-)
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NAMES = ("outcomes.jsonl", "rejected.jsonl", "unknown.jsonl", "rejected.csv")
@@ -57,6 +45,42 @@ class _Line(msgspec.Struct, gc=False):
     attempts: int
     retryable: bool | None
     of_row: int | None
+
+
+@attrs.frozen
+class Summary:
+    """What summary.json says of a run, in its order."""
+
+    run: str
+    """The path of its folder."""
+    destination: str
+    source: str
+    input: int
+    counts: Mapping[Status, int]
+    requests: int
+    retries: int
+    problems: Sequence[ProblemGroup]
+    exit_code: int | None
+    """None while the run has not ended."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as JSON values."""
+        return attrs.asdict(self)
+
+
+def summary_of(folder: RunFolder, destination: str, source: str, report: Report, exit_code: int | None) -> Summary:
+    """The summary of a run with this report."""
+    return Summary(
+        run=str(folder.path),
+        destination=destination,
+        source=source,
+        input=report.input,
+        counts=report.counts,
+        requests=report.requests,
+        retries=report.retries,
+        problems=report.problems,
+        exit_code=exit_code,
+    )
 
 
 def account(stretches: Iterable[Stretch], count: int, stop: Problem | None = None) -> Report:
@@ -87,37 +111,18 @@ def _leave_out(ledger: Ledger, until: int, problem: Problem) -> None:
         ledger.discard()
 
 
-def summary_of(
-    folder: RunFolder, destination: str, source: str, report: Report, exit_code: int | None
-) -> dict[str, Any]:
-    """What `summary.json` says of a run: JSON values by the names SUMMARY_KEYS."""
-    values = (
-        str(folder.path),
-        destination,
-        source,
-        report.input,
-        {status.value: report.counts[status] for status in Status},
-        report.requests,
-        report.retries,
-        [attrs.asdict(group) for group in report.problems],
-        exit_code,
-    )
-    return dict(zip(SUMMARY_KEYS, values, strict=True))
-
-
 def render(
     folder: RunFolder,
     journal: SqliteJournal,
     chunks: Iterable[Rows],
-    summary: Mapping[str, object],
+    summary: Summary,
     stop: Problem | None = None,
 ) -> None:
     """Write the views of a run into its folder, each in place of an earlier one, whole or not at all.
 
     `chunks` are the rows that the run has read, from the first on; one of which the journal says nothing is
-    `not_sent`, for the reason `stop` if there is one. `summary` has the keys SUMMARY_KEYS. Raises FatalError
-    when a view cannot be written (the journal is not touched, and earlier views stay), JournalError, and what
-    reading the chunks raises.
+    `not_sent`, for the reason `stop` if there is one. Raises FatalError when a view cannot be written (the
+    journal is not touched, and earlier views stay), JournalError, and what reading the chunks raises.
     """
     words = _Words(journal.stretches(), _not_reached(stop))
     try:
@@ -133,7 +138,7 @@ def render(
                 rejects.add(rows, refused, records, said.problems)
                 unknown.file.write(encode_lines(_pick(rows, said.positions(Status.UNKNOWN)).records()))
             rejects.copy_to(table.file)
-            text = msgspec.json.encode({key: summary[key] for key in SUMMARY_KEYS})
+            text = msgspec.json.encode(summary.as_json())
             last = stack.enter_context(_View(folder.path / "summary.json"))
             last.file.write(msgspec.json.format(text, indent=2) + b"\n")
     except OSError as error:

@@ -33,7 +33,7 @@ def show_result(run: Run, result: Result, *, as_json: bool) -> None:
         screen.say(f"to carry on: headcount resume {shlex.quote(str(run.folder.path))}")
     screen.say(f"outcome of each row: {run.folder.path}/outcomes.jsonl")
     if as_json:
-        screen.tell_json(result.summary)
+        screen.tell_json(result.summary.as_json())
         screen.say_plainly(report.identity)
     else:
         screen.tell(report.identity)
@@ -43,7 +43,7 @@ def show_state(path: Path, state: State, *, as_json: bool) -> None:
     """How a run stands."""
     report = state.report
     if as_json:
-        screen.tell_json(state.summary)
+        screen.tell_json(state.summary.as_json())
         return
     screen.show_problems(report.problems)
     if state.running:
@@ -53,7 +53,7 @@ def show_state(path: Path, state: State, *, as_json: bool) -> None:
     else:
         word = f"ended with exit code {state.end.exit_code}"
     screen.tell(f"run folder   {path}")
-    screen.tell(f"source       {state.summary['source']}")
+    screen.tell(f"source       {state.summary.source}")
     screen.tell(f"destination  {state.settings.destination}")
     screen.tell(f"calls        {report.requests} ({report.retries} of them repeats)")
     screen.tell(f"state        {word}")
