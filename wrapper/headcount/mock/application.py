@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -16,12 +14,11 @@ from starlette.types import Message, Receive, Scope, Send
 from headcount.mock.contract import Match
 from headcount.mock.faults import Fault
 from headcount.mock.payload import Payload
+from headcount.mock.proxy import reset_on_close
 from headcount.mock.vendor import Call, Refusal, Vendor
 
 TRANSPORT = "headcount.mock.transport"
 """Where the server puts the connection's transport into the scope, for faults that end it."""
-
-_NO_LINGER = struct.pack("ii", 1, 0)
 
 Found = tuple[Vendor[Any], Match]
 
@@ -126,7 +123,7 @@ async def _deliver(
     if fault.ending == "truncate":
         await _send_half(response, send)
     if fault.ending == "reset":
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        reset_on_close(transport.get_extra_info("socket"))
         transport.abort()
     elif fault.ending != "hang":
         transport.close()

@@ -26,7 +26,8 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -35,6 +36,8 @@ import msgspec
 
 from headcount.errors import UsageError
 
+TOKEN_OPERATION = "createToken"
+"""The operationId of the token call in every spec."""
 NETWORK = "network"
 """The name of the network's table, beside those of the vendors."""
 
@@ -146,6 +149,26 @@ class Fault:
     def of_the_network(self) -> bool:
         """Nothing that a vendor could do."""
         return self.ending in _OF_THE_NETWORK or self.size is not None
+
+
+class Calls:
+    """Counts calls: those of each operation, and all but the token calls together."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str | None] = Counter()
+
+    def begin(self, operations: Collection[str], faults: Iterable[Fault]) -> Fault | None:
+        """Counts one more call, of any of these operations; the first fault that falls on it."""
+        names: set[str | None] = {*operations}
+        if TOKEN_OPERATION not in names:
+            names.add(None)
+        self._counts.update(names)
+        fitting = (fault for fault in faults if fault.operation in names and not fault.of_connections)
+        return next((fault for fault in fitting if fault.falls_on(self.number(fault.operation))), None)
+
+    def number(self, operation: str | None) -> int:
+        """How many calls there were of this operation; with None, how many that were no token calls."""
+        return self._counts[operation]
 
 
 @attrs.define(kw_only=True)

@@ -10,7 +10,6 @@ import math
 import socket
 import struct
 import threading
-from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from types import TracebackType
@@ -19,12 +18,11 @@ from typing import Self
 import attrs
 
 from headcount.errors import UsageError
-from headcount.mock.faults import Fault, Network
+from headcount.mock.faults import Calls, Fault, Network
 from headcount.mock.wire import RequestHead, bomb, garbled, literal, reply_length, split
 
 HOST = "127.0.0.1"
 _NO_LINGER = struct.pack("ii", 1, 0)
-_TOKEN_OPERATION = "createToken"
 _PIECE = 65536
 
 
@@ -62,7 +60,7 @@ class FaultProxy:
         self._listener = listen(port)
         self.port = int(self._listener.getsockname()[1])
         self._happened: list[Happening] = []
-        self._calls: Counter[str | None] = Counter()
+        self._calls = Calls()
         self._connections = 0
         self._conversations: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
@@ -120,7 +118,7 @@ class FaultProxy:
             fault = self._fault_of_connection(number)
             if fault and fault.ending == "reset_on_accept":
                 self._note(number, fault)
-                _reset(connection)
+                reset_on_close(connection)
                 connection.close()
                 continue
             self._connections = number
@@ -158,7 +156,8 @@ class FaultProxy:
         if head.length is None:
             await client.send(literal(411, {"Connection": "close"}, b""))
             return False
-        number, fault = self._begin(head)
+        fault = self._calls.begin(self._operations(head.method, head.path), self.network.faults)
+        number = self._calls.number(fault.operation) if fault else 0
         if fault and fault.cuts_request:
             self._note(number, fault)
             await client.read(min(fault.size or 0, head.length))
@@ -175,19 +174,6 @@ class FaultProxy:
             await client.send(reply)
             return whole
         return await _deliver(client, fault, reply) and whole
-
-    def _begin(self, head: RequestHead) -> tuple[int, Fault | None]:
-        """Counts a call; its number, and the fault that falls on it. A token call has no number but its operation's."""
-        operations = self._operations(head.method, head.path)
-        names: list[str | None] = [*operations]
-        if _TOKEN_OPERATION not in operations:
-            names.append(None)
-        self._calls.update(names)
-        for fault in self.network.faults:
-            number = self._calls[fault.operation]
-            if fault.operation in names and not fault.of_connections and fault.falls_on(number):
-                return number, fault
-        return 0, None
 
 
 class Peer:
@@ -231,7 +217,7 @@ class Peer:
     def reset(self) -> None:
         """Ends the connection with RST, if it is still there."""
         with suppress(OSError):
-            _reset(self._writer.get_extra_info("socket"))
+            reset_on_close(self._writer.get_extra_info("socket"))
         self._writer.transport.abort()
 
     def close(self) -> None:
@@ -304,5 +290,6 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def _reset(connection: socket.socket) -> None:
+def reset_on_close(connection: socket.socket) -> None:
+    """Has the connection end with RST when it is closed."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)

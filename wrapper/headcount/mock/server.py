@@ -175,6 +175,7 @@ class _Server(uvicorn.Server):
 class _Protocol(H11Protocol):
     """Hands the connection's transport to the application, which no ASGI extension does."""
 
+    # The base class of asyncio takes every kind of transport; a server on TCP, as uvicorn's, is given this one.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.app = _with_transport(self.app, transport)

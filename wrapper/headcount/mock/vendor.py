@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -15,12 +14,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from headcount.errors import UsageError
 from headcount.mock.contract import Contract, Match, Node, Operation, violation
-from headcount.mock.faults import Fault, Switches, read_switches
+from headcount.mock.faults import TOKEN_OPERATION, Calls, Fault, Switches, read_switches
 from headcount.mock.payload import Payload
 from headcount.mock.store import Store, Write
 from headcount.mock.tokens import Tokens, read_basic, read_bearer
-
-TOKEN_OPERATION = "createToken"
 
 HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 
@@ -106,7 +103,7 @@ class Vendor(ABC, Generic[S]):
         self.store = Store()
         self.contracts = [Contract.load(name) for name in self.specs]
         self.handlers: dict[str, Handler] = {**self.operations(), TOKEN_OPERATION: self.create_token}
-        self._calls: Counter[str | None] = Counter()
+        self._calls = Calls()
         self._check()
 
     @abstractmethod
@@ -185,13 +182,8 @@ class Vendor(ABC, Generic[S]):
 
     def begin(self, operation: Operation) -> tuple[int, Fault | None]:
         """Counts one more call of this operation; its number, and the fault that falls on it."""
-        counters = [operation.id] if operation.id == TOKEN_OPERATION else [operation.id, None]
-        self._calls.update(counters)
-        number = self._calls[None] if None in counters else 0
-        for fault in self.switches.faults:
-            if fault.operation in counters and fault.falls_on(self._calls[fault.operation]):
-                return number, fault
-        return number, None
+        fault = self._calls.begin([operation.id], self.switches.faults)
+        return 0 if operation.id == TOKEN_OPERATION else self._calls.number(None), fault
 
     def faulty(self, fault: Fault, call: Call) -> Response:
         """The reply that a fault puts in the place of the vendor's own."""
