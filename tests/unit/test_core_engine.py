@@ -497,14 +497,26 @@ def test_the_first_reason_to_stop_stays_unless_a_fatal_one_comes() -> None:
 # Tokens
 
 
-def test_a_token_is_renewed_once_and_a_second_refusal_ends_the_run() -> None:
+def test_a_token_that_runs_out_is_renewed_and_one_that_never_worked_ends_the_run() -> None:
     engine = make()
     engine.admit(batch(2))
-    engine.replied(start(engine), status(401, renewable=True), None, 0.0)
-    assert engine.stopped is None
-    settled = engine.replied(start(engine), status(401, renewable=True), None, 0.0)
+    for _ in range(3):
+        engine.replied(start(engine), status(401, renewable=True), None, 0.0)
+        assert engine.stopped is None
+    settled = engine.replied(start(engine), status(401, renewable=False), None, 0.0)
     assert finals(settled) == dict.fromkeys(range(2), Status.NOT_SENT)
     assert engine.stopped is not None
+    assert isinstance(engine.stopped.error, CredentialsError)
+
+
+def test_a_batch_that_every_token_is_refused_for_does_not_go_on_for_ever() -> None:
+    engine = make()
+    engine.admit(batch(2))
+    calls = 0
+    while engine.stopped is None:
+        engine.replied(start(engine), status(401, renewable=True), None, 0.0)
+        calls += 1
+    assert calls == 11
     assert isinstance(engine.stopped.error, CredentialsError)
 
 

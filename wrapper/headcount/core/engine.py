@@ -14,7 +14,7 @@ from headcount.core.bisect import SizeLimit, Trial, halves
 from headcount.core.jobs import Behaviour, Job, Purpose, Search, Settlement, Stop
 from headcount.core.pace import Pace
 from headcount.core.patience import OUTAGE_PATIENCE, Patience
-from headcount.core.retry import MOST_ATTEMPTS, Budget, Repeat, backoff
+from headcount.core.retry import MOST_ATTEMPTS, MOST_RENEWALS, Budget, Repeat, backoff
 from headcount.errors import BatchRefusedError, CredentialsError
 from headcount.outcome import Kind, Problem, Status
 
@@ -154,8 +154,8 @@ class Engine:
                 return self._refused(job, judgement)
             case Meaning.TOO_LARGE:
                 return self._too_large(job, judgement)
-            case Meaning.UNAUTHORIZED if judgement.renewable and not job.renewed:
-                job.renewed = True
+            case Meaning.UNAUTHORIZED if judgement.renewable and job.renewals < MOST_RENEWALS:
+                job.renewals += 1
                 return self._again(job)
             case Meaning.THROTTLED | Meaning.NOT_HANDED_OVER:
                 self._slow_down(job, judgement, asked_wait, now)
@@ -302,8 +302,8 @@ class Engine:
         match judgement.meaning:
             case Meaning.ANSWERED if judgement.answer is not None:
                 settlements = self._found(job, judgement.answer)
-            case Meaning.UNAUTHORIZED if judgement.renewable and not job.renewed:
-                job.renewed = True
+            case Meaning.UNAUTHORIZED if judgement.renewable and job.renewals < MOST_RENEWALS:
+                job.renewals += 1
                 self._queue.append(job)
                 return []
             case Meaning.THROTTLED | Meaning.NOT_HANDED_OVER | Meaning.AMBIGUOUS:

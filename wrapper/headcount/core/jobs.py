@@ -42,8 +42,8 @@ class Job:
     """An earlier request may have landed."""
     refusals: int = 0
     """Times it was refused for the moment."""
-    renewed: bool = False
-    """It was refused for its token once."""
+    renewals: int = 0
+    """Times it was refused for a token that had worked before."""
     not_before: float = -math.inf
     claim: int | None = None
     """The journal's number for the request that is under way."""

@@ -6,6 +6,8 @@ from enum import Enum, auto
 
 MOST_ATTEMPTS = 5
 """Requests that may carry one contact whose earlier request may have landed."""
+MOST_RENEWALS = 10
+"""Refusals of one batch, each for a token that had worked before: tokens can run out faster than a batch is sent."""
 
 
 class Repeat(Enum):
