@@ -18,6 +18,7 @@ from headcount.core.admission import Admission
 from headcount.core.answers import Judgement, Meaning, judge_failure
 from headcount.core.batches import Answer, Limits
 from headcount.core.engine import Engine
+from headcount.core.error_limit import ErrorLimit
 from headcount.core.exchange import Failure, Reply, Request
 from headcount.core.jobs import Job, Purpose, Settlement, Stop
 from headcount.core.ledger import Ledger
@@ -31,25 +32,8 @@ from headcount.transport import Transport
 
 _AHEAD = 4
 """Batches, as multiples of the concurrency, that may be admitted ahead of the oldest unsettled one."""
-_PERCENT_FROM = 1000
-"""Settled rows from which on an error limit in percent is judged."""
-
-
 NOT_REACHED = Problem(Kind.STOPPED, "the run ended before this row", retryable=True)
 UNCONFIRMED = Problem(Kind.UNCONFIRMED, "the vendor has not confirmed the contact")
-
-
-@attrs.frozen
-class ErrorLimit:
-    """How many contacts may end `rejected` or `unknown` before the run stops: a number, or percent of the settled."""
-
-    count: float
-    percent: bool = False
-
-    def exceeded(self, bad: int, settled: int) -> bool:
-        if not self.percent:
-            return bad > self.count
-        return settled >= _PERCENT_FROM and bad * 100 > self.count * settled
 
 
 @attrs.frozen

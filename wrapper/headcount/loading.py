@@ -15,11 +15,12 @@ import attrs
 
 from headcount.core.batches import Limits
 from headcount.core.engine import Engine
+from headcount.core.error_limit import ErrorLimit
 from headcount.core.jobs import Stop
 from headcount.core.ledger import Ledger
 from headcount.core.pace import Pace
 from headcount.destinations.base import Destination
-from headcount.driver import Driver, ErrorLimit, ThreadWorkers, Workers
+from headcount.driver import Driver, ThreadWorkers, Workers
 from headcount.errors import FatalError, UsageError
 from headcount.inputs import Input, ObjectsInput
 from headcount.journal import Journal
