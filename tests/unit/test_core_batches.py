@@ -75,8 +75,8 @@ def test_one_at_a_time_is_the_same_as_many() -> None:
     payloads = [payload(size) for size in (9, 4, 6, 30, 2, 2, 2)]
     limits = Limits(3, 60)
     batcher = Batcher(ENVELOPE, limits)
-    single = [batcher.add(row, f"k{row}", piece) for row, piece in enumerate(payloads)]
-    assert [*(batch for batch in single if batch is not None), batcher.flush()] == batches(limits, payloads)
+    single = [batch for row, piece in enumerate(payloads) for batch in batcher.add_all([row], [f"k{row}"], [piece])]
+    assert [*single, batcher.flush()] == batches(limits, payloads)
     assert batcher.flush() is None
 
 
@@ -87,7 +87,7 @@ def test_what_fits_alone(spare: int, fits: bool) -> None:
     assert batcher.fits_alone(payload(10)) is fits
     if not fits:
         with pytest.raises(ValueError, match="row 5 does not fit alone"):
-            batcher.add(4, "k4", payload(10))
+            batcher.add_all([4], ["k4"], [payload(10)])
 
 
 def test_the_oldest_row_that_waits() -> None:

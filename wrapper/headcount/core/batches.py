@@ -65,11 +65,7 @@ class Batch:
     @classmethod
     def joined(cls, batches: Sequence[Batch]) -> Batch:
         """The contacts of several batches in one, in the order of their rows."""
-        columns = [
-            column
-            for batch in batches
-            for column in zip(batch.rows, batch.keys, batch.payloads, strict=True)
-        ]
+        columns = [column for batch in batches for column in zip(batch.rows, batch.keys, batch.payloads, strict=True)]
         columns.sort(key=lambda column: column[0])
         rows, keys, payloads = zip(*columns, strict=True)
         return cls(list(rows), list(keys), list(payloads))
@@ -126,13 +122,11 @@ class Batcher:
         """The row that has waited longest here."""
         return self._rows[0] if self._rows else None
 
-    def add(self, row: int, key: str, payload: bytes) -> Batch | None:
-        """Take a contact; answers the batch that was full before it, if it did not fit in."""
-        full = self.add_all([row], [key], [payload])
-        return full[0] if full else None
-
     def add_all(self, rows: Sequence[int], keys: Sequence[str], payloads: Sequence[bytes]) -> list[Batch]:
-        """Take contacts that each fit alone; answers the batches that one of them did not fit in any more."""
+        """Take contacts; answers the batches that one of them did not fit in any more.
+
+        Raises ValueError for one that does not fit alone.
+        """
         full = []
         ends = list(accumulate(map(len, payloads), initial=0))
         start = 0
