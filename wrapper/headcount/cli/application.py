@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,8 +13,9 @@ from headcount.cli import screen
 from headcount.errors import UsageError
 
 if TYPE_CHECKING:
+    from headcount.destinations.base import Endpoint
     from headcount.outcome import Report
-    from headcount.runs import Result, Run, RunSettings
+    from headcount.runs import Run, RunSettings
 
 _EXIT_CODES = """\
 Exit codes: 0 every contact good or skipped; 1 some rejected; 2 usage, configuration or an unusable source;
@@ -224,7 +226,7 @@ def _pairs(flag: str, form: str, texts: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _endpoint(texts: list[str], configured: Any) -> str | dict[str, str] | None:
+def _endpoint(texts: list[str], configured: Endpoint) -> str | dict[str, str] | None:
     """One address, or addresses by service; "" stands for all the other services."""
     if not texts:
         return configured if isinstance(configured, str) or configured is None else dict(configured)
@@ -237,7 +239,8 @@ def _endpoint(texts: list[str], configured: Any) -> str | dict[str, str] | None:
     return services[""] if list(services) == [""] else services
 
 
-def _work(make: Any, settings: RunSettings, output: Output) -> int:
+def _work(make: Callable[[Callable[[Report], None]], Run], settings: RunSettings, output: Output) -> int:
+    """Work on the run that `make` begins or resumes, and show it; answers the exit code."""
     from headcount.cli.progress import Progress
     from headcount.cli.reports import show_result
     from headcount.cli.signals import Signals
@@ -248,10 +251,10 @@ def _work(make: Any, settings: RunSettings, output: Output) -> int:
             progress.warn(run.warnings)
             progress.show(report)
 
-        run: Run = make(show)
+        run = make(show)
         screen.say(f"run folder {run.folder.path}")
         with Signals(run):
-            result: Result = run.work()
+            result = run.work()
             progress.warn(run.warnings)
     show_result(run, result, as_json=output is Output.JSON)
     return result.exit_code

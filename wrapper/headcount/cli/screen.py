@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ def console() -> Console:
     return Patient(stderr=True, highlight=False, width=None if sys.stderr and sys.stderr.isatty() else _PLAIN_WIDTH)
 
 
-def show_problems(groups: Any) -> None:
+def show_problems(groups: Sequence[ProblemGroup]) -> None:
     """A small table of what went otherwise than well, the most frequent first."""
     from rich.table import Table
     from rich.text import Text
 
-    shown: list[ProblemGroup] = list(groups)[:_MOST_PROBLEMS]
+    shown = groups[:_MOST_PROBLEMS]
     if not shown:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
