@@ -20,7 +20,7 @@ from headcount.core.batches import Answer, Limits
 from headcount.core.engine import Engine
 from headcount.core.error_limit import ErrorLimit
 from headcount.core.exchange import Failure, Reply, Request
-from headcount.core.jobs import Job, Purpose, Settlement, Stop
+from headcount.core.jobs import NOT_REACHED, Job, Purpose, Settlement, Stop
 from headcount.core.ledger import Ledger
 from headcount.core.pace import wait_asked
 from headcount.core.prepared import Prepared
@@ -32,7 +32,6 @@ from headcount.transport import Transport
 
 _AHEAD = 4
 """Batches, as multiples of the concurrency, that may be admitted ahead of the oldest unsettled one."""
-NOT_REACHED = Problem(Kind.STOPPED, "the run ended before this row", retryable=True)
 UNCONFIRMED = Problem(Kind.UNCONFIRMED, "the vendor has not confirmed the contact")
 
 
@@ -201,10 +200,9 @@ class Driver:
 
     def not_read(self, count: int) -> None:
         """Enter inputs that came after the run had stopped: not sent."""
-        stop = self.stopped or Stop(Kind.STOPPED, "the run ended before this row")
         start = self.ledger.opened
         self.ledger.open(count)
-        problem = Problem(stop.kind, stop.why, retryable=True)
+        problem = NOT_REACHED if self.stopped is None else self.stopped.problem
         self.ledger.settle(range(start, start + count), Answer.same(count, Status.NOT_SENT, problem), 0)
 
     @property
@@ -371,8 +369,7 @@ class Driver:
         stop = self.stopped
         if batch is None or stop is None:
             return []
-        problem = Problem(stop.kind, stop.why, retryable=True)
-        return [Settlement(batch, Answer.same(len(batch), Status.NOT_SENT, problem), 0)]
+        return [Settlement(batch, Answer.same(len(batch), Status.NOT_SENT, stop.problem), 0)]
 
     def _watch_errors(self) -> None:
         limit = self._max_errors

@@ -18,6 +18,7 @@ import attrs
 import msgspec
 
 from headcount.core.batches import Answer
+from headcount.core.jobs import NOT_REACHED
 from headcount.core.ledger import Ledger
 from headcount.errors import FatalError
 from headcount.journal.events import Stretch
@@ -149,9 +150,7 @@ def render(
 
 
 def _not_reached(stop: Problem | None) -> Problem:
-    if stop is None:
-        return Problem(Kind.STOPPED, "the run ended before this row", retryable=True)
-    return Problem(stop.kind, stop.detail, retryable=True)
+    return NOT_REACHED if stop is None else Problem(stop.kind, stop.detail, retryable=True)
 
 
 class _View:

@@ -136,7 +136,7 @@ class Engine:
         """Settle what still waits, after a stop: nothing of it will be sent."""
         if self.stopped is None:
             raise AssertionError("only a stopped run abandons its queue")
-        problem = Problem(self.stopped.kind, self.stopped.why, retryable=True)
+        problem = self.stopped.problem
         absent = [job for search in self._searches for job in search.absent]
         settlements = [self._let_go(job, problem) for job in self._queue + self._on_trial + absent]
         self._queue.clear()

@@ -90,6 +90,15 @@ class Stop:
     why: str
     error: FatalError | None = None
 
+    @property
+    def problem(self) -> Problem:
+        """What a contact has that is not sent for it."""
+        return Problem(self.kind, self.why, retryable=True)
+
+
+NOT_REACHED = Problem(Kind.STOPPED, "the run ended before this row", retryable=True)
+"""What a contact has of which the run has nothing to say."""
+
 
 @attrs.frozen
 class Behaviour:
