@@ -15,7 +15,7 @@ from headcount.outcome import Kind
 from headcount.records.rows import Cell, Rows
 from headcount.sources import open_source
 from headcount.sources.csv import read_blocks
-from headcount.sources.csv_slow import Layout
+from headcount.sources.csv_slow import Header
 from headcount.sources.lines import Lines
 
 FRAGMENTS = [
@@ -71,30 +71,30 @@ def seen(chunks: list[Rows]) -> list[Seen]:
     ]
 
 
-def read(data: bytes, layout: Layout, *, fast: bool, block_size: int = 2**16, record_limit: int = 2**20) -> list[Seen]:
+def read(data: bytes, header: Header, *, fast: bool, block_size: int = 2**16, record_limit: int = 2**20) -> list[Seen]:
     lines = Lines(io.BytesIO(data).read, block_size=block_size, record_limit=record_limit)
-    return seen(list(read_blocks(lines, layout, fast=fast)))
+    return seen(list(read_blocks(lines, header, fast=fast)))
 
 
 LAYOUTS = st.sampled_from(
     [
-        Layout(("x", "y", "z"), 3, b","),
-        Layout(("x", "y", "z"), 3, b";"),
-        Layout(("x", "y"), 2, b"\t"),
-        Layout(("x",), 1, b","),
-        Layout(("x", "y", "z"), 5, b","),
+        Header(("x", "y", "z"), 3, b","),
+        Header(("x", "y", "z"), 3, b";"),
+        Header(("x", "y"), 2, b"\t"),
+        Header(("x",), 1, b","),
+        Header(("x", "y", "z"), 5, b","),
     ]
 )
 
 
 @given(RAW | ALMOST_TIDY.map(b"\n".join), LAYOUTS)
-def test_the_fast_and_the_slow_reader_give_the_same_rows(data: bytes, layout: Layout) -> None:
-    assert read(data, layout, fast=True) == read(data, layout, fast=False)
+def test_the_fast_and_the_slow_reader_give_the_same_rows(data: bytes, header: Header) -> None:
+    assert read(data, header, fast=True) == read(data, header, fast=False)
 
 
 @given(RAW | ALMOST_TIDY.map(b"\n".join), LAYOUTS, st.integers(1, 40), st.booleans())
-def test_where_blocks_end_makes_no_difference(data: bytes, layout: Layout, block_size: int, fast: bool) -> None:
-    assert read(data, layout, fast=fast, block_size=block_size) == read(data, layout, fast=False)
+def test_where_blocks_end_makes_no_difference(data: bytes, header: Header, block_size: int, fast: bool) -> None:
+    assert read(data, header, fast=fast, block_size=block_size) == read(data, header, fast=False)
 
 
 def as_cell(text: str) -> str | None:
@@ -119,9 +119,9 @@ def test_every_cell_that_another_program_wrote_is_read_as_it_is(
     for row in table:
         lines.append(written.getvalue().count("\n") + 1)
         writer.writerow(row)
-    layout = Layout(("x", "y", "z"), 3, b",")
+    header = Header(("x", "y", "z"), 3, b",")
     for size in (block_size, 2**16):
-        records = read(written.getvalue().encode(), layout, fast=fast, block_size=size)
+        records = read(written.getvalue().encode(), header, fast=fast, block_size=size)
         assert [record[1] for record in records] == lines
         assert [record[2] for record in records] == [dict(zip("xyz", map(as_cell, row), strict=True)) for row in table]
         assert not any(record[3] for record in records)
@@ -137,12 +137,12 @@ BROKEN = st.sampled_from([b'a,"b,c', b'a,"b"c,d', b"a,b", b"a,b,c,d", b"a,\xff,c
     st.booleans(),
 )
 def test_a_broken_row_costs_itself_alone(good: list[bytes], broken: bytes, data: st.DataObject, fast: bool) -> None:
-    layout = Layout(("x", "y", "z"), 3, b",")
+    header = Header(("x", "y", "z"), 3, b",")
     at = data.draw(st.integers(0, len(good)))
     text = b"\n".join([*good[:at], broken, *good[at:]])
-    records = read(text, layout, fast=fast)
+    records = read(text, header, fast=fast)
     assert [record[0] for record in records if record[3]] == [at]
-    whole = [record[2] for record in read(b"\n".join(good), layout, fast=fast)]
+    whole = [record[2] for record in read(b"\n".join(good), header, fast=fast)]
     assert [record[2] for record in records[:at] + records[at + 1 :]] == whole
 
 
@@ -196,7 +196,7 @@ def test_json_values_become_text_as_they_are_written(objects: list[dict[str, obj
 
 
 def test_the_kinds_of_what_is_wrong_are_the_closed_ones() -> None:
-    layout = Layout(("x", "y", "z"), 3, b",")
-    records = read(b'a,b\na,"b\na,\xff,c\na,\0,c\n', layout, fast=True)
+    header = Header(("x", "y", "z"), 3, b",")
+    records = read(b'a,b\na,"b\na,\xff,c\na,\0,c\n', header, fast=True)
     kinds = [getattr(record[3], "kind", None) for record in records]
     assert kinds == [Kind.MALFORMED_ROW, Kind.MALFORMED_ROW, Kind.DAMAGED_VALUE, Kind.DAMAGED_VALUE]

@@ -11,7 +11,7 @@ from headcount.outcome import Kind
 from headcount.records.rows import Rows
 from headcount.sources import open_source
 from headcount.sources.csv_fast import FastReader
-from headcount.sources.csv_slow import Layout
+from headcount.sources.csv_slow import Header
 
 HEADER = b"id,name,town\n"
 
@@ -267,7 +267,7 @@ def test_records_are_objects_and_damaged_ones_the_list_of_their_texts(tmp_path: 
     ],
 )
 def test_the_fast_reader_takes_what_is_not_odd(block: bytes) -> None:
-    assert FastReader(Layout(("x", "y", "z"), 3, b",")).read(block, 0, 2) is not None
+    assert FastReader(Header(("x", "y", "z"), 3, b",")).read(block, 0, 2) is not None
 
 
 @pytest.mark.parametrize(
@@ -288,12 +288,12 @@ def test_the_fast_reader_takes_what_is_not_odd(block: bytes) -> None:
     ],
 )
 def test_the_fast_reader_refuses_what_it_would_read_otherwise_than_the_slow_one(block: bytes) -> None:
-    assert FastReader(Layout(("x", "y", "z"), 3, b",")).read(block, 0, 2) is None
+    assert FastReader(Header(("x", "y", "z"), 3, b",")).read(block, 0, 2) is None
 
 
 @pytest.mark.parametrize("block", [b"a\n  \nb\n", b'a\n""\n', b"a\n\n"])
 def test_the_fast_reader_refuses_blank_cells_in_a_file_of_one_column(block: bytes) -> None:
-    assert FastReader(Layout(("x",), 1, b",")).read(block, 0, 2) is None
+    assert FastReader(Header(("x",), 1, b",")).read(block, 0, 2) is None
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from headcount.records.rows import Rows
 from headcount.sources import csv_slow, damage
 from headcount.sources.chunks import limited, rechunk
 from headcount.sources.csv_fast import FastReader
-from headcount.sources.csv_slow import Layout
+from headcount.sources.csv_slow import Header
 from headcount.sources.lines import RECORD_LIMIT, Lines
 from headcount.sources.stream import Stream
 
@@ -32,8 +32,8 @@ class CsvSource:
         self._stream = stream
         self._limit = limit
         with stream.lines() as lines:
-            self._layout, self._header_size = _read_header(lines, stream)
-        self.columns: tuple[str, ...] | None = self._layout.columns
+            self._header, self._header_size = _read_header(lines, stream)
+        self.columns: tuple[str, ...] | None = self._header.columns
 
     def chunks(self, size: int = 1000) -> Iterator[Rows]:
         """The records in order, `size` at a time and the rest at the end.
@@ -42,16 +42,16 @@ class CsvSource:
         """
         with self._stream.lines() as lines:
             lines.take(self._header_size)
-            yield from rechunk(limited(read_blocks(lines, self._layout), self._limit), size)
+            yield from rechunk(limited(read_blocks(lines, self._header), self._limit), size)
 
 
-def read_blocks(lines: Lines, layout: Layout, *, fast: bool = True) -> Iterator[Rows]:
+def read_blocks(lines: Lines, header: Header, *, fast: bool = True) -> Iterator[Rows]:
     """The records of each block: by the fast reader if it takes the block, else by the slow one.
 
     A block that the fast reader refuses is tried again in smaller parts, so that few records are left to the
     slow reader. The two give the same rows; `fast` is there for the tests that hold them to it.
     """
-    fast_reader = FastReader(layout)
+    fast_reader = FastReader(header)
     index = 0
     size = lines.block_size
     while block := lines.peek(size):
@@ -63,27 +63,27 @@ def read_blocks(lines: Lines, layout: Layout, *, fast: bool = True) -> Iterator[
                 continue
         taken = len(block)
         if rows is None:
-            rows, taken = _read_slowly(lines, block, layout, index)
+            rows, taken = _read_slowly(lines, block, header, index)
         lines.take(taken)
         index += len(rows)
         size = min(4 * size, lines.block_size)
         yield rows
 
 
-def _read_slowly(lines: Lines, block: bytes, layout: Layout, index: int) -> tuple[Rows, int]:
+def _read_slowly(lines: Lines, block: bytes, header: Header, index: int) -> tuple[Rows, int]:
     """The records that begin in the block, and their bytes; the first may end beyond it."""
     until = len(block)
     overlong = lines.overlong
-    rows, size = csv_slow.read(block, until, layout, index, lines.number, last=overlong, overlong=overlong)
+    rows, size = csv_slow.read(block, until, header, index, lines.number, last=overlong, overlong=overlong)
     while not size:
         longer = lines.longer(block)
         block = longer or block
-        rows, size = csv_slow.read(block, until, layout, index, lines.number, last=longer is None)
+        rows, size = csv_slow.read(block, until, header, index, lines.number, last=longer is None)
     return rows, size
 
 
-def _read_header(lines: Lines, stream: Stream) -> tuple[Layout, int]:
-    """The layout, and how many bytes stand before the first record."""
+def _read_header(lines: Lines, stream: Stream) -> tuple[Header, int]:
+    """The header, and how many bytes stand before the first record."""
     block = lines.peek()
     start = len(block) - len(block.lstrip())
     if start == len(block):
@@ -91,17 +91,17 @@ def _read_header(lines: Lines, stream: Stream) -> tuple[Layout, int]:
     start = block.rfind(b"\n", 0, start) + 1
     first_line = block[start : block.index(b"\n", start)]
     delimiter = _delimiter(first_line, stream.name)
-    header = csv_slow.record_at(block, start, delimiter)
-    while header.open and (longer := lines.longer(block)):
+    record = csv_slow.record_at(block, start, delimiter)
+    while record.open and (longer := lines.longer(block)):
         block = longer
-        header = csv_slow.record_at(block, start, delimiter)
+        record = csv_slow.record_at(block, start, delimiter)
     if lines.overlong:
         raise stream.refuse(f"has a header of over {RECORD_LIMIT:,} bytes")
-    if header.fault == csv_slow.CARRIAGE_RETURN:
+    if record.fault == csv_slow.CARRIAGE_RETURN:
         raise stream.refuse("has lines that end with a carriage return alone; save it with common line ends")
-    if header.fault:
-        raise stream.refuse(f"has {header.fault} in {damage.column(header.position)} of its header")
-    return Layout(_column_names(header.cells, stream), len(header.cells), delimiter), header.end
+    if record.fault:
+        raise stream.refuse(f"has {record.fault} in {damage.column(record.position)} of its header")
+    return Header(_column_names(record.cells, stream), len(record.cells), delimiter), record.end
 
 
 def _delimiter(first_line: bytes, name: str) -> bytes:

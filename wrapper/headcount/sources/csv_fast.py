@@ -3,7 +3,7 @@
 It refuses every block that it cannot read exactly as the slow reader would.
 """
 
-# pyarrow makes the functions of its compute module when it is imported.
+# pyarrow brings no types, and makes the functions of its compute module when it is imported.
 # pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 from headcount.records.rows import Rows
 from headcount.sources import damage
 from headcount.sources.chunks import line_numbers
-from headcount.sources.csv_slow import Layout
+from headcount.sources.csv_slow import Header
 
 
 class FastReader:
     """Reads the blocks of one source."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        names = [str(position) for position in range(layout.width)]
+    def __init__(self, header: Header) -> None:
+        self._header = header
+        names = [str(position) for position in range(header.width)]
         self._read = pa_csv.ReadOptions(use_threads=False, block_size=2 * damage.CELL_LIMIT, column_names=names)
-        self._parse = pa_csv.ParseOptions(delimiter=layout.delimiter.decode(), newlines_in_values=True)
+        self._parse = pa_csv.ParseOptions(delimiter=header.delimiter.decode(), newlines_in_values=True)
         # Every column is text, checked to be UTF-8; only the empty cell is absent.
         self._convert = pa_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
         )
-        self._bad_quotes = _bad_quotes(layout.delimiter)
+        self._bad_quotes = _bad_quotes(header.delimiter)
 
     def read(self, block: bytes, index: int, line: int) -> Rows | None:
         """The records of a block of whole lines, or None if one may be odd.
@@ -55,7 +55,7 @@ class FastReader:
         if lines is None or (b'"' in block and self._has_bad_quotes(block)):
             return None
         columns = table.columns
-        count = len(self._layout.columns)
+        count = len(self._header.columns)
         if any(column.null_count < len(column) for column in columns[count:]):
             return None
         cells = pa.chunked_array([chunk for column in columns[:count] for chunk in column.chunks])
@@ -64,7 +64,7 @@ class FastReader:
             columns = [pc.if_else(pc.utf8_is_space(column), None, column) for column in columns]
         if count == 1 and columns[0].null_count:  # it may be no cell but a blank line
             return None
-        return Rows(index, self._layout.columns, [column.to_pylist() for column in columns[:count]], lines)
+        return Rows(index, self._header.columns, [column.to_pylist() for column in columns[:count]], lines)
 
     def _has_bad_quotes(self, block: bytes) -> bool:
         found = pc.match_substring_regex(pa.scalar(block, pa.binary()), self._bad_quotes)

@@ -31,7 +31,7 @@ _TO_CLOSING_QUOTE = re.compile(_QUOTED + b'"')
 
 
 @attrs.frozen
-class Layout:
+class Header:
     """What the header says of every record."""
 
     columns: tuple[str, ...]
@@ -93,7 +93,7 @@ def record_at(block: bytes, start: int, delimiter: bytes) -> Record:
 def read(
     block: bytes,
     until: int,
-    layout: Layout,
+    header: Header,
     index: int,
     line: int,
     *,
@@ -112,28 +112,28 @@ def read(
     damaged: dict[int, list[str]] = {}
     start = 0
     while start < until:
-        record = record_at(block, start, layout.delimiter)
+        record = record_at(block, start, header.delimiter)
         if record.open and not last:
             break
-        if len(record.cells) > 1 or not is_blank(block[start : record.end], layout.delimiter):
-            checked = damage.too_large("the line", RECORD_LIMIT) if overlong else _checked(record, block, start, layout)
+        if len(record.cells) > 1 or not is_blank(block[start : record.end], header.delimiter):
+            checked = damage.too_large("the line", RECORD_LIMIT) if overlong else _checked(record, block, start, header)
             if isinstance(checked, Problem):
                 problems[len(rows)] = checked
                 damaged[len(rows)] = damage.readable(record.cells)
-                checked = [None] * len(layout.columns)
+                checked = [None] * len(header.columns)
             rows.append(checked)
             lines.append(line)
         line += block.count(b"\n", start, record.end)
         start = record.end
-    cells = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in layout.columns]
-    return Rows(index, layout.columns, cells, line_numbers(lines), problems, damaged), start
+    cells = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in header.columns]
+    return Rows(index, header.columns, cells, line_numbers(lines), problems, damaged), start
 
 
-def _checked(record: Record, block: bytes, start: int, layout: Layout) -> list[Cell] | Problem:
+def _checked(record: Record, block: bytes, start: int, header: Header) -> list[Cell] | Problem:
     """The cells as text, or what is wrong with the record."""
     if record.fault is not None:
-        return damage.malformed(f"{record.fault} in {layout.column(record.position)}")
-    count = len(layout.columns)
+        return damage.malformed(f"{record.fault} in {header.column(record.position)}")
+    count = len(header.columns)
     if len(record.cells) < count or any(cell.strip() for cell in record.cells[count:]):
         return damage.malformed(f"{len(record.cells)} cells where the header has {count}")
     cells = record.cells[:count]
@@ -145,7 +145,7 @@ def _checked(record: Record, block: bytes, start: int, layout: Layout) -> list[C
         suspect = True
     if suspect:
         for position, cell in enumerate(cells):
-            problem = _cell_problem(cell, layout.column(position))
+            problem = _cell_problem(cell, header.column(position))
             if problem is not None:
                 return problem
     return [None if not text or text.isspace() else text for text in texts]
