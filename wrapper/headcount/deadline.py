@@ -15,9 +15,7 @@ from typing import Any
 
 import httpcore
 
-_MISMATCHES = frozenset(
-    {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNSUPPORTED_PROTOCOL", "HTTP_REQUEST"}
-)
+_MISMATCHES = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNSUPPORTED_PROTOCOL", "HTTP_REQUEST"})
 """OpenSSL's reasons for a server that does not speak TLS, or not ours, on this port."""
 
 
@@ -169,9 +167,7 @@ class DeadlineStream(httpcore.NetworkStream):
             reason = getattr(error, "reason", None)
             if reason in _MISMATCHES:
                 raise TlsRefused(f"{server_hostname}: it does not speak TLS on this port") from error
-            raise httpcore.ConnectError(
-                f"{server_hostname} with TLS: {reason or type(error).__name__}"
-            ) from error
+            raise httpcore.ConnectError(f"{server_hostname} with TLS: {reason or type(error).__name__}") from error
         self._backend.discard(self)
         stream = DeadlineStream(secured, self._backend)
         self._backend.add(stream)

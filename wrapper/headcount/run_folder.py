@@ -154,9 +154,7 @@ class InputCopy:
         self.close()
 
     def _error(self, error: OSError) -> JournalError:
-        return JournalError(
-            f"{self._path} cannot be written: {error.strerror}; make room, then resume the run"
-        )
+        return JournalError(f"{self._path} cannot be written: {error.strerror}; make room, then resume the run")
 
 
 def has_run(path: Path) -> bool:
