@@ -329,6 +329,8 @@ def _named(batch: Batch, entries: Mapping[str, Any], *, several: bool = False) -
     The vendor's case folding of keys is not documented, so a key is matched as sent, then without its case.
     With `several` a key may name more than one contact.
     """
+    if not entries:
+        return {}, True
     exact = _positions(batch.keys)
     folded: dict[str, list[int]] | None = None
     named: dict[int, Any] = {}
