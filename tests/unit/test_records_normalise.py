@@ -348,26 +348,6 @@ def test_no_other_word_is_guessed_at(word: str) -> None:
         assert kind is Kind.INVALID_VALUE
 
 
-@pytest.mark.parametrize(("text", "value"), [("0", 0), (" 42 ", 42), ("-7", -7), ("+7", 7), ("007", 7)])
-def test_integer(text: str, value: int) -> None:
-    assert normalise.integer(text) == value
-
-
-@pytest.mark.parametrize("text", ["1.0", "1e3", "1_000", "1,000", "٤٢", "", "0x10", "9" * 19, "9" * 100_000, "abc"])
-def test_integer_refuses(text: str) -> None:
-    refused(lambda: normalise.integer(text))
-
-
-@pytest.mark.parametrize(("text", "value"), [("1", 1), ("1.5", 1.5), ("-.5", -0.5), ("1e3", 1000.0), (" 2. ", 2.0)])
-def test_number(text: str, value: float) -> None:
-    assert normalise.number(text) == value
-
-
-@pytest.mark.parametrize("text", ["nan", "inf", "1e999", "1,5", "1_0", "", "9" * 400, "--1", "."])
-def test_number_refuses(text: str) -> None:
-    refused(lambda: normalise.number(text))
-
-
 def test_list_of_text() -> None:
     assert normalise.list_of_text(" a; b c ;;d,e; ") == ["a", "b c", "d,e"]
     assert normalise.list_of_text(" ; ") == []

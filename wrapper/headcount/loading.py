@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Self
 
 import attrs
 
+from headcount.contact import Contact
 from headcount.core.batches import Limits
 from headcount.core.engine import Engine
 from headcount.core.error_limit import ErrorLimit
@@ -255,8 +256,12 @@ def load(
         repeats=repeats,
         ordered=ordered,
     )
+    if isinstance(to, type) or not hasattr(to, "behaviour"):
+        raise UsageError(f"to is a destination, such as Emarsys.from_env(), not {type(to).__name__}")
     encoder = Encoder(to.layout, to.check, ColumnMap(to.layout))
     folder = None if run_dir is None else folder_of_objects(Path(run_dir), to.name)
+    if isinstance(contacts, (str, bytes, Mapping, Contact)) or not isinstance(contacts, Iterable):
+        raise UsageError("contacts is an iterable of contacts, such as a list or a generator")
     objects = iter(contacts)
     return start(
         to,
@@ -286,7 +291,7 @@ class Settings:
     def __attrs_post_init__(self) -> None:
         for name in ("concurrency", "max_batch"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, int) and value > 0):
+            if value is not None and not (type(value) is int and value > 0):
                 raise UsageError(f"{name} is a whole number above 0, not {value!r}")
         for name in ("requests_per_second", "attempt_timeout"):
             value = getattr(self, name)

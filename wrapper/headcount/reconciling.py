@@ -41,7 +41,7 @@ def reconcile(
     path = Path(run_dir)
     if not has_run(path):
         raise UsageError(f"{path} holds no run")
-    if max_calls is not None and max_calls < 0:
+    if max_calls is not None and not (type(max_calls) is int and max_calls >= 0):
         raise UsageError(f"max_calls is a whole number, not {max_calls!r}")
     folder = folder_of_objects(path, to.name)
     settings = Settings(

@@ -17,6 +17,7 @@ from headcount.records.mapping import ATTRIBUTES, ColumnMap, Routing
 from headcount.records.normalise import Refused
 from headcount.records.rows import Cell, Rows
 
+_BOOLEANS: Mapping[str, Any] = {"true": True, "false": False}
 _PLAIN_FIELDS = ("external_id", "email", "phone", "name", "given_name", "surname", "language")
 
 
@@ -114,13 +115,19 @@ def contact_rows(start: int, contacts: Sequence[Contact]) -> Rows:
 
 
 def _cells(contact: Contact) -> list[tuple[str, Cell]]:
-    cells: list[tuple[str, Cell]] = [(name, getattr(contact, name) or None) for name in _PLAIN_FIELDS]
-    if contact.consent is not None:
-        cells.append(("consent", "yes" if contact.consent else "no"))
-    if contact.tags:
-        cells.append(("tags", list(contact.tags)))
-    cells += [(ATTRIBUTES + name, value or None) for name, value in contact.attributes.items()]
-    return [(name, cell) for name, cell in cells if cell is not None]
+    tags: object = contact.tags
+    if isinstance(tags, (list, tuple)):
+        tags = list(tags) or None
+    elif isinstance(tags, (set, frozenset)):
+        tags = sorted(map(str, tags)) or None
+    fields: list[tuple[str, object]] = [(name, getattr(contact, name)) for name in (*_PLAIN_FIELDS, "consent")]
+    fields.append(("tags", tags))
+    attributes: object = contact.attributes
+    if isinstance(attributes, Mapping):
+        fields += [(f"{ATTRIBUTES}{name}", value) for name, value in attributes.items()]
+    else:
+        fields.append((ATTRIBUTES.removesuffix("."), attributes))
+    return [(name, cell) for name, value in fields if (cell := _cell(value)) is not None]
 
 
 def is_neutral(record: object) -> bool:
@@ -134,7 +141,7 @@ def contact_of(record: Mapping[str, Any]) -> Contact:
     consent = record.get("consent")
     return Contact(
         **{name: record.get(name) for name in _PLAIN_FIELDS},
-        consent=None if consent is None else consent == "yes",
+        consent=_BOOLEANS.get(consent, consent) if isinstance(consent, str) else consent,
         tags=record.get("tags"),
         attributes={
             name.removeprefix(ATTRIBUTES): value for name, value in record.items() if name.startswith(ATTRIBUTES)
@@ -143,28 +150,35 @@ def contact_of(record: Mapping[str, Any]) -> Contact:
 
 
 def flat_attributes(rows: Rows) -> Rows:
-    """The rows with a column `attributes` of objects taken apart into columns `attributes.NAME`."""
+    """The rows with the objects of a column `attributes` taken apart into columns `attributes.NAME`."""
     name = ATTRIBUTES.removesuffix(".")
     if name not in rows.columns:
         return rows
-    place = rows.columns.index(name)
-    flat: dict[str, list[Cell]] = {}
-    for at, cell in enumerate(rows.cells[place]):
-        if isinstance(cell, dict):
-            for key, value in cell.items():
-                flat.setdefault(ATTRIBUTES + key, [None] * len(rows))[at] = _cell(value)
-    others = [(column, cells) for column, cells in zip(rows.columns, rows.cells, strict=True) if column != name]
-    flat = {column: cells for column, cells in flat.items() if column not in rows.columns}
-    columns = (*(column for column, _ in others), *flat)
-    return attrs.evolve(rows, columns=columns, cells=[*(cells for _, cells in others), *flat.values()])
+    columns = dict(zip(rows.columns, rows.cells, strict=True))
+    cells = columns.pop(name)
+    others: list[Cell] = [None if isinstance(cell, dict) else cell for cell in cells]
+    if any(cell is not None for cell in others):
+        columns[name] = others
+    own: set[str] = set()
+    for at, cell in enumerate(cells):
+        for key, value in cell.items() if isinstance(cell, dict) else ():
+            path = ATTRIBUTES + key
+            if path not in own:
+                own.add(path)
+                columns[path] = list(columns.get(path, [None] * len(rows)))
+            if columns[path][at] is None:
+                columns[path][at] = _cell(value)
+    return attrs.evolve(rows, columns=tuple(columns), cells=list(columns.values()))
 
 
 def _cell(value: object) -> Cell:
+    """A value as a cell: text unless it is a list or an object; what is blank is absent."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, dict)):
         return value
-    return None if value is None or value == "" else str(value)
+    text = "" if value is None else str(value)
+    return None if not text or text.isspace() else text
 
 
 def _joined(columns: list[list[Cell]], count: int) -> list[Cell]:

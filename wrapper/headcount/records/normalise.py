@@ -7,7 +7,6 @@ the subject, which is imported then. No problem ever holds the value or a part o
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from functools import cache
@@ -230,8 +229,6 @@ def language(text: str, codes: frozenset[str]) -> str:
 # Plain types
 
 _TRUTHS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,300}(?:\.[0-9]{0,300})?|\.[0-9]{1,300})(?:[eE][+-]?[0-9]{1,3})?")
 
 
 def consent(text: str) -> bool:
@@ -248,25 +245,6 @@ def boolean(text: str) -> bool:
     if answer is None:
         _refuse("must be one of true, false, yes, no, 1, 0")
     return answer
-
-
-def integer(text: str) -> int:
-    """A whole number of at most 18 digits."""
-    text = text.strip()
-    if not _INTEGER.fullmatch(text):
-        _refuse("must be a whole number")
-    return int(text)
-
-
-def number(text: str) -> int | float:
-    """A finite number with a decimal point, or none; whole ones come back as int."""
-    text = text.strip()
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    value = float(text) if _NUMBER.fullmatch(text) else math.inf
-    if not math.isfinite(value):
-        _refuse("must be a number")
-    return value
 
 
 def list_of_text(text: str) -> list[str]:
