@@ -23,7 +23,7 @@ test: .venv/.ok ## Run every test
 check: .venv/.ok .venv-generate/.ok ## Check style, types, import directions, specs and that generated/ is fresh
 	.venv/bin/ruff check .
 	.venv/bin/mypy -p headcount
-	.venv/bin/pyright --level error
+	.venv/bin/pyright --project pyproject.toml --level error
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/openapi-spec-validator specs/sinch_batch.yaml specs/sinch_conversation.yaml specs/emarsys.yaml \
 		specs/pabbly_chatflow.yaml
