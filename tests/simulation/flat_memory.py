@@ -18,9 +18,10 @@ from headcount.core.jobs import Job
 from headcount.destinations import Emarsys
 from headcount.driver import Arrival
 from headcount.inputs import ObjectsInput
-from headcount.loading import Settings, start
+from headcount.loading import start
 from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
+from headcount.settings import Settings
 
 
 class AnsweredAtOnce:

@@ -16,9 +16,10 @@ from headcount.core.batches import Limits
 from headcount.core.retry import Repeat
 from headcount.errors import FatalError
 from headcount.journal.sqlite import SqliteJournal
-from headcount.loading import Load, Settings, start
+from headcount.loading import Load, start
 from headcount.outcome import Outcome, Report
 from headcount.run_folder import RunFolder
+from headcount.settings import Settings
 from tests.simulation.world import ENDS, Account, Broken, Call, Clock, Crash, Fault, Network, People, Vendor
 
 TIMEOUT = 60.0

@@ -24,11 +24,12 @@ from headcount.driver import Arrival, ThreadWorkers
 from headcount.errors import InputChanged, JournalError, UsageError
 from headcount.inputs import CHUNK, Input, ObjectsInput
 from headcount.journal.sqlite import SqliteJournal
-from headcount.loading import Load, Settings, start
+from headcount.loading import Load, start
 from headcount.outcome import Kind, Status
 from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
 from headcount.run_folder import RunFolder
+from headcount.settings import Settings
 from tests.simulation.world import Account, Broken, Clock, Fault, Network, People, Vendor
 
 

@@ -11,11 +11,12 @@ import msgspec
 from headcount.destinations.base import Destination
 from headcount.errors import JournalError, UsageError
 from headcount.inputs import ObjectsInput
-from headcount.loading import Progress, Settings, folder_of_objects, start, write_views
+from headcount.loading import Progress, folder_of_objects, start, write_views
 from headcount.outcome import Report
 from headcount.records.encode import Encoder, contact_of, is_neutral
 from headcount.records.mapping import ColumnMap
 from headcount.run_folder import RunFolder, has_run
+from headcount.settings import Settings
 
 
 def reconcile(

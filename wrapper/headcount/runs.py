@@ -16,12 +16,13 @@ from headcount.destinations.base import Destination
 from headcount.errors import FatalError, InputChanged, JournalError, UsageError
 from headcount.inputs import RowsInput
 from headcount.journal.sqlite import SqliteJournal
-from headcount.loading import Load, Progress, Settings, calls_noted, start
+from headcount.loading import Load, Progress, calls_noted, start
 from headcount.outcome import Kind, Problem, Report
 from headcount.records.encode import Encoder, flat_attributes
 from headcount.records.mapping import ColumnMap
 from headcount.records.rows import Rows
 from headcount.run_folder import RunFolder
+from headcount.settings import Settings
 from headcount.sources import Source, open_source
 from headcount.sources.chunks import limited
 from headcount.views import Summary, account, render, summary_of

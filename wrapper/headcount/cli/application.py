@@ -188,8 +188,8 @@ def mock(
 def _settings(flags: dict[str, Any]) -> RunSettings:
     """What the flags, the configuration file and the defaults come to; a flag goes before the file."""
     from headcount.configuration import OPTIONS, TUNING, configured
-    from headcount.loading import Settings
     from headcount.runs import RunSettings
+    from headcount.settings import Settings
 
     named = configured(flags["to"], flags["config"])
     options = {key: flags[key] for key in OPTIONS if flags.get(key) is not None}
