@@ -1,0 +1,9 @@
+"""What every test can count on."""
+
+from __future__ import annotations
+
+import signal
+
+# A shell starts what it puts into the background with SIGINT ignored, and children inherit that; a function, on the
+# other hand, does not survive the start of a program, so that the commands of the tests begin with the default.
+signal.signal(signal.SIGINT, signal.default_int_handler)
