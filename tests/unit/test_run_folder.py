@@ -38,8 +38,8 @@ def test_a_folder_is_private(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
         folder = RunFolder.create(tmp_path / "a" / "b", "x", {})
-        with folder.copy_input(0) as copy:
-            copy.write([{"a": "1"}], 0)
+        copy = folder.copy_input(0)
+        copy.write([{"a": "1"}], 0)
     finally:
         os.umask(old)
     assert mode(folder.path) == 0o700
@@ -94,20 +94,20 @@ ONE, TWO, THREE = b'{"name":"Zo\xc3\xab\\nLee"}\n', b'["damaged","row"]\n', b'{"
 
 def test_what_is_written_to_the_copy_of_the_input_is_in_the_file_at_once(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "run", "x", {})
-    with folder.copy_input(0) as copy:
-        copy.write([{"name": "Zoë\nLee"}, ["damaged", "row"]], 0)
-        assert folder.input_path.read_bytes() == ONE + TWO
-        copy.write([{"name": "Ann"}], 2)
-        assert folder.input_path.read_bytes() == ONE + TWO + THREE
+    copy = folder.copy_input(0)
+    copy.write([{"name": "Zoë\nLee"}, ["damaged", "row"]], 0)
+    assert folder.input_path.read_bytes() == ONE + TWO
+    copy.write([{"name": "Ann"}], 2)
+    assert folder.input_path.read_bytes() == ONE + TWO + THREE
 
 
 @pytest.mark.parametrize("behind", [b"", THREE, b'{"name":"', b"x" * 200_000, b'{"name":"other"}\n{"na'])
 def test_the_copy_goes_on_behind_the_rows_that_the_journal_counts_on(tmp_path: Path, behind: bytes) -> None:
     folder = RunFolder.create(tmp_path / "run", "x", {})
     folder.input_path.write_bytes(ONE + TWO + behind)
-    with folder.copy_input(2) as copy:
-        assert folder.input_path.read_bytes() == ONE + TWO
-        copy.write([{"name": "Zoë\nLee"}, ["damaged", "row"], {"name": "Ann"}], 0)
+    copy = folder.copy_input(2)
+    assert folder.input_path.read_bytes() == ONE + TWO
+    copy.write([{"name": "Zoë\nLee"}, ["damaged", "row"], {"name": "Ann"}], 0)
     assert folder.input_path.read_bytes() == ONE + TWO + THREE
 
 

@@ -133,13 +133,21 @@ class AsyncLoad:
 def _in_step(items: AsyncIterator[object], loop: asyncio.AbstractEventLoop) -> Iterator[object]:
     """An asynchronous iterator as a plain one for another thread, a chunk at a time."""
 
-    async def chunk() -> list[object]:
+    async def chunk() -> tuple[list[object], Exception | None]:
         taken: list[object] = []
-        async for item in items:
-            taken.append(item)
-            if len(taken) == CHUNK:
-                break
-        return taken
+        try:
+            async for item in items:
+                taken.append(item)
+                if len(taken) == CHUNK:
+                    break
+        except Exception as error:  # noqa: BLE001 it is raised when what came before it has been handed over
+            return taken, error
+        return taken, None
 
-    while taken := asyncio.run_coroutine_threadsafe(chunk(), loop).result():
+    while True:
+        taken, error = asyncio.run_coroutine_threadsafe(chunk(), loop).result()
         yield from taken
+        if error is not None:
+            raise error
+        if not taken:
+            return

@@ -14,7 +14,7 @@ class Contact:
     A field that the destination has no place for is left out; the load's `warnings` name it.
     """
 
-    external_id: str | None = None
+    external_id: str | None = attrs.field(default=None, repr=False)
     email: str | None = attrs.field(default=None, repr=False)
     phone: str | None = attrs.field(default=None, repr=False)
     """A number with its dialing code, or one of `default_region`."""
@@ -25,6 +25,6 @@ class Contact:
     """A BCP-47 tag or the vendor's own code."""
     consent: bool | None = None
     """True for yes, False for no, None for not known: absent is never turned into either."""
-    tags: Sequence[str] | None = None
+    tags: Sequence[str] | None = attrs.field(default=None, repr=False)
     attributes: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     """The vendor's custom fields by name."""

@@ -309,7 +309,7 @@ def start(
         if folder is not None:
             journal = durable = opened.enter_context(closing(folder.open_journal()))
             if copied:
-                copy = opened.enter_context(folder.copy_input(journal.rows_read))
+                copy = folder.copy_input(journal.rows_read)
             if write_views is not None:
                 on_end = partial(write_views, folder, durable)
         driver = Driver(

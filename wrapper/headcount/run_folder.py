@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count, islice
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import attrs
 import msgspec
@@ -113,16 +114,14 @@ class RunFolder:
 
 
 class InputCopy:
-    """Adds records to a file, one JSON value a line. Every method raises JournalError."""
+    """Adds records to a file, one JSON value a line. Nothing stays open in between. Raises JournalError."""
 
     def __init__(self, path: Path, rows_read: int) -> None:
         self._path = path
         self._rows = rows_read
-        try:
+        with self._guard():
             _cut_to_lines(path, rows_read)
-            self._file = open_private(path, os.O_APPEND)
-        except OSError as error:
-            raise self._error(error) from error
+            open_private(path, os.O_APPEND).close()
 
     def write(self, records: Iterable[object], index: int) -> None:
         """Add the records from `index` on, durably, but for those that the file has already.
@@ -132,29 +131,20 @@ class InputCopy:
         new = list(islice(records, max(0, self._rows - index), None))
         if not new:
             return
-        try:
-            self._file.write(encode_lines(new))
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise self._error(error) from error
+        with self._guard(), open_private(self._path, os.O_APPEND) as file:
+            file.write(encode_lines(new))
+            file.flush()
+            os.fsync(file.fileno())
         self._rows += len(new)
 
-    def close(self) -> None:
-        """Write out what is left, and let go of the file."""
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
         try:
-            self._file.close()
+            yield
         except OSError as error:
-            raise self._error(error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def _error(self, error: OSError) -> JournalError:
-        return JournalError(f"{self._path} cannot be written: {error.strerror}; make room, then resume the run")
+            raise JournalError(
+                f"{self._path} cannot be written: {error.strerror}; make room, then resume the run"
+            ) from error
 
 
 def has_run(path: Path) -> bool:

@@ -180,6 +180,8 @@ class Run:
             accounts = account(journal.stretches(), count, stop)
             report = attrs.evolve(report, counts=accounts.counts, problems=accounts.problems, stop=stop)
             exit_code = 4 if error is not None else report.exit_code
+            if not whole and exit_code in (0, 1):
+                exit_code = 5  # what was left in the pipe was not sent either
             if self._signal is not None:
                 exit_code = 128 + self._signal
             summary = _summary(self.folder, self.settings, report, exit_code)

@@ -22,7 +22,7 @@ import httpx
 
 from headcount.core.exchange import Failure, Reply, Request
 from headcount.deadline import Deadline, DeadlineBackend, TlsRefused
-from headcount.errors import EndpointError, UsageError
+from headcount.errors import CredentialsError, EndpointError, UsageError
 from headcount.outcome import Kind
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
@@ -188,10 +188,14 @@ class HttpTransport:
         with line.lock, _DISCREETLY:
             if self._closed:
                 return Failure(Kind.STOPPED, False, "the transport is closed")
-            authorization = self._auth.authorize(
-                lambda token_request, seconds: self._exchange(line, token_request, {}, Deadline(seconds)),
-                timeout / 2,
-            )
+            try:
+                authorization = self._auth.authorize(
+                    lambda token_request, seconds: self._exchange(line, token_request, {}, Deadline(seconds)),
+                    timeout / 2,
+                )
+            except Exception as error:  # noqa: BLE001 nothing has left yet, whatever went wrong
+                text = f"the call could not be authorized ({type(error).__name__})"
+                return Failure(Kind.FORBIDDEN, False, text, CredentialsError(text))
             if isinstance(authorization, Failure):
                 return authorization
             answer = self._exchange(line, request, authorization.headers, whole)

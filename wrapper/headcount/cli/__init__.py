@@ -15,7 +15,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from headcount.cli import screen
     from headcount.errors import HeadcountError, RunLocked, UsageError
 
+    given = sys.argv[1:] if arguments is None else arguments
     try:
+        if any("\ud800" <= letter <= "\udfff" for text in given for letter in text):
+            raise UsageError("an argument holds bytes that are not UTF-8")
         from headcount.cli.application import application
 
         code = application(arguments, prog_name="headcount", standalone_mode=False)

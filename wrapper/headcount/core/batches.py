@@ -44,7 +44,7 @@ class Batch:
     """
 
     rows: list[int]
-    keys: list[str]
+    keys: list[str] = attrs.field(repr=False)
     payloads: list[bytes] = attrs.field(repr=False)
 
     def __len__(self) -> int:

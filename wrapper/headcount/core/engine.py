@@ -374,7 +374,7 @@ class Engine:
             self._pace.trouble(now)
             return
         self._pace.throttled(now)
-        if asked_wait is None:
+        if not asked_wait:
             job.not_before = now + backoff(job.refusals, self._jitter.random())
             if not self._budget.draw(timed_out=False):
                 self._pace.trouble(now)

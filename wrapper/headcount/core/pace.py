@@ -13,7 +13,7 @@ LONGEST_WAIT = 300.0
 
 _HOLDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 _SHRINK = 0.7
-_SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
+_SECONDS = re.compile(r"[0-9]{1,300}(\.[0-9]{1,9})?")
 
 
 class Pace:

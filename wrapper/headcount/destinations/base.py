@@ -116,6 +116,8 @@ def relocated(url: str, endpoint: Endpoint, service: str, services: Sequence[str
     if override is None:
         return url
     check_endpoint(override)
+    if urlsplit(override).path.strip("/"):
+        raise UsageError("the endpoint may hold no path: it replaces scheme, host and port, and paths stay as they are")
     scheme, netloc, *_ = urlsplit(override)
     return urlunsplit((scheme, netloc, *urlsplit(url)[2:]))
 

@@ -134,7 +134,7 @@ class PabblyLayout:
             case "incomingBlocked":
                 return Field(path, normalise.boolean)
             case "tags":
-                return Field(path, normalise.list_of_text)
+                return Field(path, normalise.list_of_text, takes_list=True)
         fields = "mobile, name, optin, incomingBlocked, tags, attributes.NAME"
         raise UsageError(f"{path!r} is no field of Pabbly Chatflow; the fields are {fields}")
 

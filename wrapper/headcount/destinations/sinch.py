@@ -113,7 +113,7 @@ class SinchLayout:
         if path == "language":
             return Field(path, self._language)
         if path == "channel_priority":
-            return Field(path, normalise.list_of_text)
+            return Field(path, normalise.list_of_text, takes_list=True)
         if path in _TEXTS or path == "app_id":
             return Field(path)
         others = ["app_id", "channel_priority", "language", *sorted(_TEXTS)]

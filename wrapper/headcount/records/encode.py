@@ -13,10 +13,11 @@ from headcount.core.prepared import Prepared
 from headcount.outcome import Kind, Problem
 from headcount.records.check import ContactCheck
 from headcount.records.fields import Field, Layout, Record
-from headcount.records.mapping import ATTRIBUTES, ColumnMap, Routing
+from headcount.records.mapping import ATTRIBUTES, ColumnMap, Routing, listed
 from headcount.records.normalise import Refused
 from headcount.records.rows import Cell, Rows
 
+_NO_TEXT = Problem(Kind.INVALID_VALUE, "a text is wanted, not a list or an object")
 _BOOLEANS: Mapping[str, Any] = {"true": True, "false": False}
 _PLAIN_FIELDS = ("external_id", "email", "phone", "name", "given_name", "surname", "language")
 
@@ -75,8 +76,10 @@ class Encoder:
             unused = [column for column in routing.unused if column not in self._unused]
             if unused:
                 self._unused.update(unused)
-                named = f"column {unused[0]} reaches" if len(unused) == 1 else f"columns {', '.join(unused)} reach"
-                self.warnings.append(f"the {named} nothing; --map FIELD={unused[0]} would send it")
+                what = "column" if len(unused) == 1 else "columns"
+                verb = "reaches" if len(unused) == 1 else "reach"
+                named = f"the {what} {listed(unused)} {verb} nothing"
+                self.warnings.append(f"{named}; --map FIELD={listed(unused[:1])} would send it")
         return routing
 
     def _prepared(self, start: int, records: list[Record], problems: dict[int, Problem]) -> Prepared:
@@ -177,6 +180,8 @@ def _cell(value: object) -> Cell:
         return "true" if value else "false"
     if isinstance(value, (list, dict)):
         return value
+    if not isinstance(value, (str, int, float, type(None))):
+        return {}  # no text stands for it, and no field takes an object
     text = "" if value is None else str(value)
     return None if not text or text.isspace() else text
 
@@ -198,7 +203,9 @@ def _read(column: list[Cell], field: Field, problems: dict[int, Problem]) -> Seq
     values: list[object] = []
     for at, cell in enumerate(column):
         value: object = cell
-        if isinstance(cell, str):
+        if isinstance(cell, (list, dict)) and not (field.takes_list and isinstance(cell, list)):
+            problems.setdefault(at, _of_field(_NO_TEXT, field.path))
+        elif isinstance(cell, str):
             try:
                 value = read(cell)
             except Refused as refused:

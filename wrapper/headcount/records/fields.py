@@ -20,6 +20,8 @@ class Field:
 
     path: str
     read: Reader | None = None
+    takes_list: bool = False
+    """A JSON source may give the list itself instead of its text."""
 
 
 class Layout(Protocol):

@@ -8,6 +8,7 @@ import attrs
 
 from headcount.errors import UsageError
 from headcount.records.fields import Field, Layout
+from headcount.records.masking import mask
 
 ATTRIBUTES = "attributes."
 _NAME = "name"
@@ -53,7 +54,7 @@ class ColumnMap:
         """Raises UsageError when a mapped column is not there, or none of them reaches the key."""
         for path, column in self._mapped.items():
             if column not in columns:
-                raise UsageError(f"there is no column {column!r} for {path}; the columns are {_listed(columns)}")
+                raise UsageError(f"there is no column {column!r} for {path}; the columns are {listed(columns)}")
         routing = self.routing(columns)
         keys = self._layout.key_paths
         if not any(_reaches(binding.field.path, keys) for binding in routing.bindings):
@@ -61,7 +62,7 @@ class ColumnMap:
             hint = f"a column named {wanted}, or " if wanted else ""
             raise UsageError(
                 f"no column reaches the key ({', '.join(keys)}): it takes {hint}--map {keys[0]}=COLUMN; "
-                f"the columns are {_listed(columns)}"
+                f"the columns are {listed(columns)}"
             )
 
     def routing(self, columns: Sequence[str]) -> Routing:
@@ -97,6 +98,7 @@ def _reaches(path: str, keys: Sequence[str]) -> bool:
     return any(path == key or (key.endswith(".") and path.startswith(key)) for key in keys)
 
 
-def _listed(columns: Sequence[str]) -> str:
-    shown = ", ".join(columns[:12])
+def listed(columns: Sequence[str]) -> str:
+    """The first dozen names, fit to print: a header can hold control characters, and a file without one, people."""
+    shown = ", ".join(mask(column, {}) for column in columns[:12])
     return f"{shown}, ... ({len(columns)} in all)" if len(columns) > 12 else shown
