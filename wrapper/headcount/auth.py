@@ -19,6 +19,7 @@ import attrs
 
 from headcount.core.exchange import Failure, Reply, Request
 from headcount.core.pace import http_date, wait_asked
+from headcount.core.text import is_utf8
 from headcount.errors import CredentialsError, EndpointError, UsageError
 from headcount.outcome import Kind
 from headcount.transport import Authorization, Exchange, check_endpoint
@@ -30,11 +31,6 @@ _NO_CLOCK_SHOWS = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 """From this moment on a date is no clock's."""
 
 
-def _is_utf8(text: str) -> bool:
-    """False for a text from the environment whose bytes were none."""
-    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
-
-
 class Secret:
     """A text that shows itself only when asked: `reveal()`. Never empty, no control characters."""
 
@@ -44,7 +40,7 @@ class Secret:
         """Raises UsageError for an empty text or one with a control character (often a line break)."""
         if not text:
             raise UsageError("a secret is empty")
-        if not _is_utf8(text):
+        if not is_utf8(text):
             raise UsageError("a secret holds bytes that are not UTF-8")
         if _CONTROL.search(text):
             raise UsageError("a secret holds a control character, perhaps a line break at its end")
@@ -179,7 +175,7 @@ class ClientCredentials:
     ) -> None:
         """Raises UsageError for an address or a client id that cannot be used."""
         check_endpoint(token_url)
-        if not client_id.strip() or ":" in client_id or _CONTROL.search(client_id) or not _is_utf8(client_id):
+        if not client_id.strip() or ":" in client_id or _CONTROL.search(client_id) or not is_utf8(client_id):
             raise UsageError("the client id is empty, or holds a colon, a control character or what is not UTF-8")
         self._token_url = token_url
         self._client_id = client_id

@@ -13,11 +13,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from typer import Abort, TyperException
 
     from headcount.cli import screen
+    from headcount.core.text import is_utf8
     from headcount.errors import HeadcountError, RunLocked, UsageError
 
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        if any("\ud800" <= letter <= "\udfff" for text in given for letter in text):
+        if not all(map(is_utf8, given)):
             raise UsageError("an argument holds bytes that are not UTF-8")
         from headcount.cli.application import application
 
