@@ -275,11 +275,45 @@ def test_a_torn_log_loses_whole_commits_from_its_end(path: Path) -> None:
         path.write_bytes(main)
         log.write_bytes(whole[:size])
         path.with_name("journal.sqlite-shm").unlink(missing_ok=True)
+        # A loss of power may take the note of the last event with it.
+        path.with_name("lock").unlink()
         with SqliteJournal.open(path) as journal:
             rows = list(statuses(journal))
         assert rows == list(range(len(rows))) and len(rows) % 2 == 0
         seen.add(len(rows))
     assert seen == set(range(0, 17, 2))
+
+
+@pytest.mark.parametrize("lost", ["journal.sqlite-wal", "the end of it"])
+def test_a_journal_that_lost_its_log_is_refused(path: Path, lost: str) -> None:
+    SqliteJournal.create(path, {}).close()
+    run_and_kill(path, "journal.claim([0]); journal.commit(); journal.claim([1]); journal.commit()")
+    log = path.with_name("journal.sqlite-wal")
+    whole = log.read_bytes()
+    log.unlink()
+    if lost != log.name:
+        log.write_bytes(whole[:-4096])
+    for look in (SqliteJournal.open, SqliteJournal.read):
+        with pytest.raises(JournalError, match=r"but 2 were written: journal\.sqlite-wal is missing or cut"):
+            look(path)
+
+
+def test_a_log_that_another_program_has_written_back_is_not_missed(path: Path) -> None:
+    SqliteJournal.create(path, {}).close()
+    run_and_kill(path, "journal.claim([0]); journal.commit()")
+    sqlite3.connect(path).execute("PRAGMA wal_checkpoint(TRUNCATE)").connection.close()
+    assert not path.with_name("journal.sqlite-wal").exists()
+    with SqliteJournal.open(path) as journal:
+        assert list(statuses(journal)) == [0]
+
+
+def test_a_journal_that_is_gone_is_not_begun_anew(path: Path) -> None:
+    with SqliteJournal.create(path, {}) as journal:
+        journal.claim([0])
+        journal.commit()
+    path.unlink()
+    with pytest.raises(JournalError, match="is missing"):
+        SqliteJournal.create(path, {})
 
 
 def test_on_a_network_file_system_there_is_no_log(

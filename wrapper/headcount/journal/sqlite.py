@@ -31,7 +31,7 @@ from headcount.journal.events import (
     unpack_rows,
 )
 from headcount.journal.filesystem import is_network_filesystem
-from headcount.journal.lock import Lock
+from headcount.journal.lock import Lock, last_event_noted
 from headcount.outcome import Outcome, Status
 
 _log = logging.getLogger(__name__)
@@ -107,9 +107,11 @@ class SqliteJournal:
         The file appears complete. Raises RunLocked, and JournalError when there is one already.
         """
         rows = [(name, _json(value)) for name, value in {"id": uuid.uuid4().hex, **notes}.items()]
-        with _errors(path, "cannot be made"), _locked(path):
+        with _errors(path, "cannot be made"), _locked(path) as lock:
             if path.exists():
                 raise JournalError(f"journal {path} exists already")
+            if lock.last_event:
+                raise JournalError(f"journal {path} is missing, and it had {lock.last_event} events; {_DAMAGED}")
             blank = path.with_name(path.name + ".new")
             blank.unlink(missing_ok=True)
             os.close(os.open(blank, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -138,7 +140,9 @@ class SqliteJournal:
                     _check_version(path, database)
                     database.execute(f"PRAGMA journal_mode = {_journal_mode(path)}")
                     database.execute("PRAGMA synchronous = FULL")
-                    return cls(path, database, lock)
+                    journal = cls(path, database, lock)
+                    journal._check_reaches(lock.last_event)
+                    return journal
                 except BaseException:
                     database.close()
                     raise
@@ -151,10 +155,13 @@ class SqliteJournal:
         """The journal at `path` as it is now, to look at; a run may go on meanwhile."""
         with _errors(path, "cannot be opened"):
             _check_file(path)
+            noted = last_event_noted(path.with_name("lock"))
             database = _connect(path, "ro")
             try:
                 _check_version(path, database)
-                return cls(path, database, None)
+                journal = cls(path, database, None)
+                journal._check_reaches(noted)
+                return journal
             except BaseException:
                 database.close()
                 raise
@@ -206,6 +213,8 @@ class SqliteJournal:
                 if database.in_transaction:
                     database.execute("ROLLBACK")
                 raise
+            if self._lock is not None and self._events:
+                self._lock.note(self._last)
         self._events, self._checkpoints, self._notes = [], [], []
 
     def recorded(self, index: int) -> Outcome | None:
@@ -300,6 +309,14 @@ class SqliteJournal:
         if self._one("SELECT count(*) FROM event") != self._last_number():
             raise sqlite3.DatabaseError("events are missing")
 
+    def _check_reaches(self, event: int) -> None:
+        """Raises JournalError for a journal that lost its end: SQLite takes one without its log for whole."""
+        if self._earlier < event:
+            raise JournalError(
+                f"journal {self._path} ends with event {self._earlier}, but {event} were written: {self._path.name}-wal"
+                f" is missing or cut; {_DAMAGED}"
+            )
+
     def _last_number(self) -> int:
         return int(self._one("SELECT coalesce(max(number), 0) FROM event"))
 
@@ -365,10 +382,10 @@ def _json(value: object) -> str:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[Lock]:
     lock = Lock(path.with_name("lock"))
     try:
-        yield
+        yield lock
     finally:
         lock.release()
 
