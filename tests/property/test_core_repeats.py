@@ -19,6 +19,7 @@ def small_layers() -> Iterator[None]:
     """Sizes so small that a few dozen keys fill every layer several times over."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(repeats, "_FIRST_FILTER", 16)
+        patch.setattr(repeats, "_SECOND_FILTER", 64)
         patch.setattr(repeats, "_LATELY", 8)
         patch.setattr(repeats, "_SHARDS", 2)
         patch.setattr(repeats, "_PAGE", 2 * repeats._ENTRY)

@@ -12,7 +12,7 @@ import pytest
 from tests.simulation.invariants import check
 from tests.simulation.schedules import play, schedule
 
-SCHEDULES = int(os.environ.get("N", "2000"))
+SCHEDULES = int(os.environ.get("N", "10000"))
 ONE = os.environ.get("SEED")
 PARTS = 20
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from itertools import combinations, cycle, islice
+from collections.abc import Iterator, Sequence
+from itertools import chain, combinations, cycle, islice
 from struct import iter_unpack, pack, unpack
 from sys import byteorder
 
@@ -14,7 +14,7 @@ _ENTRY = _CODE + _ROW
 _PARTS, _SHARDS = 256, 64  # shards in each part
 _LATELY = 1 << 16  # entries that the parts may hold together before they are dealt out to the shards
 _PAGE = 43 * _ENTRY  # with its header just under the 512 bytes up to which Python packs objects tightly
-_FIRST_FILTER = 1 << 21
+_FIRST_FILTER, _SECOND_FILTER = 1 << 12, 1 << 21  # bytes; a small load needs no large one
 _MASKS = bytes(islice(cycle(1 << a | 1 << b | 1 << c for a, b, c in combinations(range(8), 3)), 256))
 
 
@@ -25,12 +25,13 @@ class KeyTable:
 
     - The filter answers "never seen" or "perhaps". A key sets three bits (one of 56 triples, by its hash's
       first byte) in one byte of the filter (by its hash's upper half). When the filter has taken three keys for
-      every four bytes it is made anew, twice as large; until then at most one new key in twenty looks familiar.
+      every four bytes it is made anew, larger; until then at most one new key in twenty looks familiar.
     - Parts, by the hash's last byte, take new entries at their end: the rest of the hash, and the row. They are
       so few that their ends stay in the processor's cache.
     - Shards, by six bits of the byte before, hold the older entries of their part, which are dealt out to them
       part by part, thousands at a time. A shard is a list of full pages and an open one. Pages are of one size
-      and never move, so growing neither stands in memory twice nor leaves holes.
+      and never move, so growing neither stands in memory twice nor leaves holes. There are none before the first
+      entries are dealt out.
 
     Only "perhaps" searches, as bytes, the one part and the one shard that could hold the hash: some
     microseconds. Among ten million rows two different keys share a hash once in some four hundred thousand runs.
@@ -42,8 +43,8 @@ class KeyTable:
         self._room = _FIRST_FILTER * 3 // 4  # keys that may still come before the filter is made anew
         self._parts = [bytearray() for _ in range(_PARTS)]
         self._lately = 0
-        self._open = [bytearray() for _ in range(_PARTS * _SHARDS)]
-        self._full: list[list[bytes]] = [[] for _ in range(_PARTS * _SHARDS)]
+        self._open: list[bytearray] = []
+        self._full: list[list[bytes]] = []
 
     def claim(self, key: str, row: int) -> int | None:
         """Give `key` to `row` unless it has an owner; answers the earlier owner, or None."""
@@ -102,14 +103,17 @@ class KeyTable:
         return self._search(code[_CODE], code[:_CODE]) if self._filter[place] & mask == mask else None
 
     def _search(self, part: int, code: bytes) -> int | None:
-        shard = part * _SHARDS + code[-1] * _SHARDS // 256
-        for entries in (self._parts[part], b"".join((self._open[shard], *self._full[shard]))):
+        for entries in (self._parts[part], self._shard(part * _SHARDS + code[-1] * _SHARDS // 256)):
             at = entries.find(code)
             while at >= 0 and at % _ENTRY:  # not an entry's start, but bytes of two that look like it
                 at = entries.find(code, at + 1)
             if at >= 0:
                 return int.from_bytes(entries[at + _CODE : at + _ENTRY], byteorder)
         return None
+
+    def _shard(self, number: int) -> bytes:
+        """The entries of a shard, end to end."""
+        return b"".join((self._open[number], *self._full[number])) if self._open else b""
 
     def _make_room(self, keys: int) -> None:
         while self._room < keys:  # so that few look familiar by chance
@@ -120,6 +124,9 @@ class KeyTable:
     def _deal_out(self) -> None:
         """Move the entries of every part to its shards."""
         self._lately = 0
+        if not self._open:
+            self._open = [bytearray() for _ in range(_PARTS * _SHARDS)]
+            self._full = [[] for _ in range(_PARTS * _SHARDS)]
         for number, part in enumerate(self._parts):
             mine = slice(number * _SHARDS, (number + 1) * _SHARDS)
             shards = self._open[mine]
@@ -133,17 +140,20 @@ class KeyTable:
                     del shard[:_PAGE]
 
     def _enlarge_filter(self) -> None:
-        """Make the filter anew, twice as large, from the shards; in their order it is written end to end."""
-        self._deal_out()
-        size = 2 * len(self._filter)
+        """Make the filter anew, larger; in the order of the shards it is written end to end."""
+        size = max(2 * len(self._filter), _SECOND_FILTER)
+        self._room += (size - len(self._filter)) * 3 // 4
+        self._shift = shift = 33 - size.bit_length()
         self._filter = bytearray()  # the old one goes before the new one comes
         self._filter = seen = bytearray(size)
-        self._room += size * 3 // 8
-        self._shift = shift = self._shift - 1
-        for number, (shard, full) in enumerate(zip(self._open, self._full, strict=True)):
-            entries = b"".join((shard, *full))
-            halves = bytearray([number // _SHARDS]) * (len(entries) // _ENTRY * 4)
+        for part, entries in self._stored():
+            halves = bytearray([part]) * (len(entries) // _ENTRY * 4)
             for byte in range(3):
                 halves[byte::4] = entries[4 + byte :: _ENTRY]
             for half, mask in zip(array("I", halves), entries[::_ENTRY].translate(_MASKS), strict=True):
                 seen[half >> shift] |= mask
+
+    def _stored(self) -> Iterator[tuple[int, bytes | bytearray]]:
+        """All entries, in pieces, each with the number of its part."""
+        shards = ((number // _SHARDS, self._shard(number)) for number in range(len(self._open)))
+        return chain(shards, enumerate(self._parts))
