@@ -118,7 +118,7 @@ def test_what_an_earlier_run_settled_and_how_often_it_carried_the_rest() -> None
     ledger = Ledger()
     ledger.open(2)
     ledger.restore(Outcome(0, Status.EXISTING, EXISTS, "a17", 2))
-    ledger.restore(Outcome(1, Status.NOT_SENT, EXISTS, None, 3))
+    ledger.reopen(Outcome(1, Status.NOT_SENT, EXISTS, None, 3))
     assert ledger.settled == 1
     ledger.settle([1], created(1), 1)
     assert list(ledger.take()) == [

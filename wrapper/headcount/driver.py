@@ -20,6 +20,7 @@ from headcount.core.batches import Answer, Limits
 from headcount.core.engine import Engine
 from headcount.core.error_limit import ErrorLimit
 from headcount.core.exchange import Failure, Reply, Request
+from headcount.core.inquiry import Inquiry
 from headcount.core.jobs import NOT_REACHED, Job, Purpose, Settlement, Stop
 from headcount.core.ledger import Ledger
 from headcount.core.pace import wait_asked
@@ -27,12 +28,13 @@ from headcount.core.prepared import Prepared
 from headcount.destinations.base import Destination
 from headcount.errors import InputChanged, JournalError
 from headcount.journal import Journal
-from headcount.outcome import Kind, Outcome, Problem, Status
+from headcount.outcome import Kind, Outcome, Status
 from headcount.transport import Transport
 
 _AHEAD = 4
 """Batches, as multiples of the concurrency, that may be admitted ahead of the oldest unsettled one."""
-UNCONFIRMED = Problem(Kind.UNCONFIRMED, "the vendor has not confirmed the contact")
+_CALLS = "calls"
+"""The name of the note that counts the calls of a run."""
 
 
 @attrs.frozen
@@ -130,8 +132,7 @@ class Driver:
         attempt_timeout: float,
         repeats: bool,
         max_errors: ErrorLimit | None = None,
-        asking: bool = False,
-        max_calls: int | None = None,
+        inquiry: Inquiry | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -144,20 +145,31 @@ class Driver:
         self._waiting_most = concurrency + 1
         self._attempt_timeout = attempt_timeout
         self._max_errors = max_errors
-        self._asking = asking
-        self._max_calls = max_calls
+        self._inquiry = inquiry
         self._clock = clock
         self._wall_clock = wall_clock
         self._digest = b""
         self._exhausted = False
         self._failure: Exception | None = None
         self._restored: Counter[Status] = Counter()
+        self._earlier_requests, self._earlier_retries = calls_noted(journal)
+        self._calls_noted = 0
         self.ledger = ledger
 
     @property
     def stopped(self) -> Stop | None:
         """Why the run ended before its input did, if it did."""
         return self._engine.stopped
+
+    @property
+    def requests(self) -> int:
+        """Calls started, those of earlier loads of the journal included."""
+        return self._earlier_requests + self._engine.requests
+
+    @property
+    def retries(self) -> int:
+        """Of these, the calls that carried again what an earlier one had."""
+        return self._earlier_retries + self._engine.retries
 
     def stop(self, stop: Stop) -> None:
         """Start no more calls; those in flight are waited for. Safe to call from a signal handler."""
@@ -181,6 +193,7 @@ class Driver:
             if self.stopped is not None:
                 self._settle(self._engine.abandon() + self._unsent())
             finished = self._finished
+            self._note_calls()
             self._journal.commit()
             for job, request in started:
                 self._workers.start(job, request, self._attempt_timeout)
@@ -199,11 +212,15 @@ class Driver:
         self._workers.close()
 
     def not_read(self, count: int) -> None:
-        """Enter inputs that came after the run had stopped: not sent."""
-        start = self.ledger.opened
+        """Enter inputs that came after the run had stopped: as an earlier run left them, or not sent."""
+        rows = range(self.ledger.opened, self.ledger.opened + count)
         self.ledger.open(count)
         problem = NOT_REACHED if self.stopped is None else self.stopped.problem
-        self.ledger.settle(range(start, start + count), Answer.same(count, Status.NOT_SENT, problem), 0)
+        if rows.start >= self._journal.rows_read:
+            self.ledger.settle(rows, Answer.same(count, Status.NOT_SENT, problem), 0)
+            return
+        for row in rows:
+            self.ledger.restore(self._journal.recorded(row) or Outcome(row, Status.NOT_SENT, problem))
 
     @property
     def _finished(self) -> bool:
@@ -236,8 +253,11 @@ class Driver:
                 self._end_of_input()
             else:
                 self._check_unchanged(chunk)
-                take = self._ask if self._asking else self._admit
-                take(chunk)
+                self.ledger.open(len(chunk))
+                if self._inquiry is None:
+                    self._admit(chunk)
+                else:
+                    self._ask(chunk, self._inquiry)
         except JournalError:
             raise
         except Exception as error:  # noqa: BLE001 it is raised again when the run has ended in good order
@@ -258,31 +278,23 @@ class Driver:
         if batch is not None:
             self._engine.admit(batch)
 
-    def _ask(self, chunk: Prepared) -> None:
-        """Have the vendor asked about what an earlier run left open, and enter the rest as it was."""
-        self.ledger.open(len(chunk))
-        asked: dict[Status, dict[int, Problem]] = {Status.UNKNOWN: {}, Status.ACCEPTED: {}}
-        unconfirmed = []
-        for position, row in enumerate(range(chunk.start, chunk.start + len(chunk))):
-            outcome = self._journal.recorded(row) or Outcome(row, Status.NOT_SENT, NOT_REACHED)
-            if outcome.status is Status.UNKNOWN:
-                asked[Status.UNKNOWN][position] = outcome.problem or UNCONFIRMED
-            elif outcome.status is not Status.ACCEPTED:
+    def _ask(self, chunk: Prepared, inquiry: Inquiry) -> None:
+        """Have the vendor asked about what an earlier run left open of a chunk, and enter the rest as it was."""
+        rows = range(chunk.start, chunk.start + len(chunk))
+        outcomes = [self._journal.recorded(row) or Outcome(row, Status.NOT_SENT, NOT_REACHED) for row in rows]
+        inquired = inquiry.take(chunk, outcomes)
+        for outcome in inquired.kept:
+            self.ledger.restore(outcome)
+        if inquired.settled:
+            self._journal.record(None, [each.index for each in inquired.settled], Answer.of(inquired.settled), 0)
+            for outcome in inquired.settled:
                 self.ledger.restore(outcome)
-            elif self._destination.confirms(chunk.keys[position]):
-                asked[Status.ACCEPTED][position] = UNCONFIRMED
-            else:
-                unconfirmed.append(row)
-        if unconfirmed:
-            answer = Answer.same(len(unconfirmed), Status.ACCEPTED, UNCONFIRMED)
-            self._journal.record(None, unconfirmed, answer, 0)
-            self.ledger.settle(unconfirmed, answer, 0)
-        for standing, problems in asked.items():
-            if problems:
-                self._engine.ask(chunk.batch(list(problems)), standing, list(problems.values()))
+        for question in inquired.questions:
+            for row in question.batch.rows:
+                self.ledger.reopen(outcomes[row - chunk.start])
+            self._engine.ask(question.batch, question.standing, question.problems)
 
     def _admit(self, chunk: Prepared) -> None:
-        self.ledger.open(len(chunk))
         done = self._restore(chunk) if chunk.start < self._journal.rows_read else ()
         admitted = self._admission.take(chunk, done)
         for batch in admitted.batches:
@@ -296,9 +308,13 @@ class Driver:
         """Enter what an earlier run noted of a chunk; answers the rows that it settled."""
         rows = range(chunk.start, chunk.start + len(chunk))
         outcomes = [outcome for row in rows if (outcome := self._journal.recorded(row)) is not None]
+        settled = []
         for outcome in outcomes:
-            self.ledger.restore(outcome)
-        settled = [outcome for outcome in outcomes if outcome.status is not Status.NOT_SENT]
+            if outcome.status is Status.NOT_SENT:
+                self.ledger.reopen(outcome)
+            else:
+                self.ledger.restore(outcome)
+                settled.append(outcome)
         self._restored.update(outcome.status for outcome in settled)
         return {outcome.index for outcome in settled}
 
@@ -323,7 +339,7 @@ class Driver:
 
     def _start(self, now: float) -> list[tuple[Job, Request]]:
         started = []
-        while (job := self._next_job(now)) is not None:
+        while (job := self._engine.next_job(now)) is not None:
             if job.purpose is Purpose.LOOK_UP:
                 request = self._destination.look_up(job.batch)
             else:
@@ -331,11 +347,6 @@ class Driver:
                 request = self._destination.request(job.batch)
             started.append((job, request))
         return started
-
-    def _next_job(self, now: float) -> Job | None:
-        if self._max_calls is not None and self._engine.requests >= self._max_calls and self._engine.waiting:
-            self._engine.stop(Stop(Kind.STOPPED, f"the limit of {self._max_calls} calls is reached"))
-        return self._engine.next_job(now)
 
     def _receive(self, arrivals: list[Arrival]) -> None:
         for arrival in arrivals:
@@ -355,6 +366,11 @@ class Driver:
         return self._destination.read(job.batch, answer)
 
     # Settling
+
+    def _note_calls(self) -> None:
+        if self._engine.requests != self._calls_noted:
+            self._calls_noted = self._engine.requests
+            self._journal.note(_CALLS, [self.requests, self.retries])
 
     def _settle(self, settlements: list[Settlement]) -> None:
         for settlement in settlements:
@@ -380,3 +396,11 @@ class Driver:
         bad = sum(counts[status] - restored[status] for status in (Status.REJECTED, Status.UNKNOWN))
         if limit.exceeded(bad, self.ledger.settled - restored.total()):
             self._engine.stop(Stop(Kind.ERROR_LIMIT, f"{bad} contacts rejected or unknown"))
+
+
+def calls_noted(journal: Journal) -> tuple[int, int]:
+    """Requests and retries of all loads of a journal, up to its last commit."""
+    match journal.noted(_CALLS):
+        case [int(requests), int(retries)]:
+            return requests, retries
+    return 0, 0

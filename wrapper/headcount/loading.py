@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import sys
 import time
@@ -13,33 +14,37 @@ from typing import Self
 
 from headcount.contact import Contact
 from headcount.core.engine import Engine
+from headcount.core.inquiry import Inquiry
 from headcount.core.jobs import Stop
 from headcount.core.ledger import Ledger
 from headcount.core.pace import Pace
 from headcount.destinations.base import Destination
+from headcount.destinations.sinch import Sinch
 from headcount.driver import Driver, ThreadWorkers, Workers
+from headcount.ending import conclude
 from headcount.errors import FatalError, UsageError
 from headcount.inputs import Input, ObjectsInput
 from headcount.journal import Journal
 from headcount.journal.memory import MemoryJournal
-from headcount.journal.sqlite import SqliteJournal
+from headcount.journal.sqlite import CREATED, SqliteJournal
 from headcount.outcome import Kind, Outcome, Problem, Report, Status
 from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
+from headcount.records.rows import Rows
 from headcount.run_folder import InputCopy, RunFolder, has_run
 from headcount.settings import Settings
 from headcount.sources import open_source
 from headcount.transport import HttpTransport
-from headcount.views import render, summary_of
+from headcount.webhooks.confirmations import Confirmation, Confirmations
 
 Progress = Callable[[Report], None]
 """Is called with the counts so far."""
-WriteViews = Callable[[RunFolder, SqliteJournal, Report, int], None]
-"""Writes the views of a run that has come to its end with this exit code."""
+OnEnd = Callable[[SqliteJournal, Report, FatalError | None], None]
+"""Is called when a load with a run folder has come to its end: with its report, and the error it ends with, if any."""
 
 _END = object()
-_CALLS = "calls"
-"""The name of the note in which a load that has ended counts its calls."""
+OBJECTS = "contacts"
+"""What stands for the source of a run of the library."""
 
 
 class Load:
@@ -52,26 +57,23 @@ class Load:
     def __init__(
         self,
         driver: Driver,
-        engine: Engine,
         source: Input,
-        journal: Journal,
         on_progress: Progress | None,
-        on_end: Callable[[Report, int], None] | None,
+        on_end: Callable[[Report, FatalError | None], None] | None,
+        counts_rest: Callable[[], bool] | None,
         files: ExitStack,
     ) -> None:
         self._files = files
         self._on_end = on_end
+        self._counts_rest = counts_rest or self._goes_on_to_its_end
         self._driver = driver
-        self._engine = engine
         self._source = source
-        self._journal = journal
         self._on_progress = on_progress
         self._turns = driver.turns(source.chunks())
         self._ready: Iterator[Outcome] = iter(())
         self._rest: Iterator[int] | None = None
         self._ended = False
         self._closing = False
-        self._earlier_requests, self._earlier_retries = calls_noted(journal)
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -112,8 +114,8 @@ class Load:
         return Report(
             counts={status: ledger.counts[status] for status in Status},
             problems=ledger.groups(),
-            requests=self._engine.requests + self._earlier_requests,
-            retries=self._engine.retries + self._earlier_retries,
+            requests=self._driver.requests,
+            retries=self._driver.retries,
             stop=None if stop is None else Problem(stop.kind, stop.why),
         )
 
@@ -178,22 +180,23 @@ class Load:
             self._on_progress(self.so_far())
 
     def _end_of_calls(self) -> None:
-        """No call is left. What the input still holds is counted, unless the caller ended the load."""
-        stop = self._driver.stopped
-        if stop is None or self._closing or stop.error is not None:
-            self._end()
-        else:
+        """No call is left. What the input still holds may have to be counted."""
+        if self._driver.stopped is not None and self._counts_rest():
             self._rest = self._source.rest()
+        else:
+            self._end()
+
+    def _goes_on_to_its_end(self) -> bool:
+        """Whether neither the caller nor an error ended the load."""
+        stop = self._driver.stopped
+        return not self._closing and (stop is None or stop.error is None)
 
     def _end(self) -> None:
         self._driver.ledger.check()
-        report = self.so_far()
-        self._journal.note(_CALLS, [report.requests, report.retries])
-        self._journal.commit()
         stop = self._driver.stopped
         error = None if stop is None else stop.error
         if self._on_end is not None:
-            self._on_end(report, report.exit_code if error is None else 4)
+            self._on_end(self.so_far(), error)
         self._release()
         if error is not None:
             raise error
@@ -201,14 +204,6 @@ class Load:
     def _release(self) -> None:
         self._ended = True
         self._files.close()
-
-
-def calls_noted(journal: Journal) -> tuple[int, int]:
-    """Requests and retries of the earlier loads of a journal that came to their end."""
-    match journal.noted(_CALLS):
-        case [int(requests), int(retries)]:
-            return requests, retries
-    return 0, 0
 
 
 def load(
@@ -267,7 +262,7 @@ def load(
         folder,
         on_progress,
         copied=True,
-        write_views=write_views,
+        on_end=None if folder is None else partial(conclude_objects, folder, to.name),
     )
 
 
@@ -279,39 +274,46 @@ def start(
     on_progress: Progress | None = None,
     *,
     copied: bool = False,
-    write_views: WriteViews | None = None,
+    on_end: OnEnd | None = None,
+    counts_rest: Callable[[], bool] | None = None,
     asking: bool = False,
+    confirmations: Confirmations | None = None,
     max_calls: int | None = None,
     workers: Workers | None = None,
     clock: Callable[[], float] = time.monotonic,
     jitter: random.Random | None = None,
 ) -> Load:
     """A load of any input. `copied` says that the input cannot be read twice, so that the run keeps a copy.
-    `write_views` is called when it ends. With `asking` nothing is sent: the vendor is asked about what an earlier load
-    of the folder left `unknown` or `accepted`, with `max_calls` calls at most.
+    `counts_rest` says, once no call is left, whether what the input still holds is read and counted; by default it is
+    unless the caller or an error ended the load. With `asking` nothing is sent: the vendor is asked about what an
+    earlier load of the folder left `unknown` or `accepted` and `confirmations` do not know of, with `max_calls` calls
+    at most.
 
-    `workers`, `clock` and `jitter` are for simulations. Raises UsageError and RunLocked.
+    `workers`, `clock` and `jitter` are for simulations. Raises UsageError, RunLocked and JournalError.
     """
     behaviour = to.behaviour(settings.mode)
     limits = settings.limits(to.limits)
     concurrency = settings.concurrency or to.concurrency
-    pace = Pace(concurrency, settings.requests_per_second or to.requests_per_second)
     engine = Engine(
         behaviour,
-        pace,
-        deadline=float("inf") if settings.deadline is None else clock() + settings.deadline,
+        Pace(concurrency, settings.requests_per_second or to.requests_per_second),
+        deadline=math.inf if settings.deadline is None else clock() + settings.deadline,
+        max_calls=math.inf if max_calls is None else max_calls,
         jitter=jitter or random.Random(),
     )
     journal: Journal = MemoryJournal()
     copy = None
-    on_end = None
+    inquiry = None
+    ending = None
     with ExitStack() as opened:
         if folder is not None:
             journal = durable = opened.enter_context(closing(folder.open_journal()))
             if copied:
                 copy = folder.copy_input(journal.rows_read)
-            if write_views is not None:
-                on_end = partial(write_views, folder, durable)
+            if on_end is not None:
+                ending = partial(on_end, durable)
+        if asking:
+            inquiry = Inquiry(to.confirms, _word_of(to, confirmations, journal))
         driver = Driver(
             to,
             engine,
@@ -323,13 +325,30 @@ def start(
             attempt_timeout=settings.attempt_timeout,
             repeats=settings.repeats,
             max_errors=settings.error_limit(),
-            asking=asking,
-            max_calls=max_calls,
+            inquiry=inquiry,
             clock=clock,
         )
         opened.callback(driver.close)
         source = open_input(copy)
-        return Load(driver, engine, source, journal, on_progress, on_end, opened.pop_all())
+        return Load(driver, source, on_progress, ending, counts_rest, opened.pop_all())
+
+
+def _word_of(
+    to: Destination, confirmations: Confirmations | None, journal: Journal
+) -> Callable[[str], Confirmation | None]:
+    """How to find the vendor's own word on a key, told since the run began."""
+    if confirmations is None:
+        return lambda key: None
+    if not isinstance(to, Sinch):
+        raise UsageError(f"confirmations are for runs to sinch, not to {to.name}")
+    created = journal.noted(CREATED)
+    began = created if isinstance(created, float) else 0.0
+
+    def find(key: str) -> Confirmation | None:
+        external_id = to.external_id(key)
+        return None if external_id is None else confirmations.find(external_id, began)
+
+    return find
 
 
 def folder_of_objects(path: Path, destination: str) -> RunFolder:
@@ -339,14 +358,18 @@ def folder_of_objects(path: Path, destination: str) -> RunFolder:
     folder = RunFolder.open(path)
     settings = folder.settings
     if "source" in settings:
-        raise UsageError(f"{path} is a run of the command: headcount resume carries it on")
+        raise UsageError(f"{path} is a run of the command: use the command with it")
     if settings.get("destination") != destination:
         raise UsageError(f"{path} is a run to {settings.get('destination')}, not to {destination}")
     return folder
 
 
-def write_views(folder: RunFolder, journal: SqliteJournal, report: Report, exit_code: int) -> None:
-    destination = str(folder.settings["destination"])
-    summary = summary_of(folder, destination, "contacts", report, exit_code)
-    rows = open_source(str(folder.input_path), limit=report.input).chunks() if report.input else ()
-    render(folder, journal, rows, summary, report.stop)
+def conclude_objects(
+    folder: RunFolder, destination: str, journal: SqliteJournal, report: Report, error: FatalError | None
+) -> None:
+    """End a run of the library."""
+
+    def read(count: int) -> Iterable[Rows]:
+        return open_source(str(folder.input_path), limit=count).chunks() if count else ()
+
+    conclude(folder, journal, read, report, error, destination=destination, source=OBJECTS)

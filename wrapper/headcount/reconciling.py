@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -11,19 +12,22 @@ import msgspec
 from headcount.destinations.base import Destination
 from headcount.errors import JournalError, UsageError
 from headcount.inputs import ObjectsInput
-from headcount.loading import Progress, folder_of_objects, start, write_views
-from headcount.outcome import Report
+from headcount.loading import Progress, conclude_objects, folder_of_objects, start
+from headcount.outcome import Report, Status
 from headcount.records.encode import Encoder, contact_of, is_neutral
 from headcount.records.mapping import ColumnMap
-from headcount.run_folder import RunFolder, has_run
+from headcount.run_folder import InputCopy, RunFolder, has_run
 from headcount.settings import Settings
+from headcount.webhooks.confirmations import Confirmations
 
 
 def reconcile(
     run_dir: str | Path,
     *,
     to: Destination,
+    resend: bool = False,
     max_calls: int | None = None,
+    confirmations: Confirmations | None = None,
     concurrency: int | None = None,
     requests_per_second: float | None = None,
     attempt_timeout: float = 60.0,
@@ -34,8 +38,10 @@ def reconcile(
 
     An `unknown` contact that is found becomes `existing`; one that is not becomes `not_sent` (Emarsys, Pabbly), or
     stays `unknown` at Sinch, where it may still be on its way. An `accepted` one that is found by its external id
-    becomes `created`; without an external id it stays as it is, kind `unconfirmed`. At most `max_calls` calls are
-    made, and nothing is sent. Answers the counts of the whole run, and writes its views anew.
+    becomes `created`; without an external id it stays as it is, kind `unconfirmed`. What is in `confirmations`, the
+    file of a webhook receiver, is not asked for. At most `max_calls` calls are made, and nothing is sent; with `resend`
+    what is `not_sent` after that is, as `load` with this run_dir would. Answers the counts of the whole run, and writes
+    its views anew.
 
     Raises UsageError, RunLocked, and what ends a load: CredentialsError, EndpointError, JournalError, InputChanged.
     """
@@ -52,17 +58,25 @@ def reconcile(
         deadline=deadline,
         repeats=False,
     )
-    encoder = Encoder(to.layout, to.check, ColumnMap(to.layout))
-    return start(
+
+    def again(copy: InputCopy | None) -> ObjectsInput:
+        return ObjectsInput(_objects(folder), Encoder(to.layout, to.check, ColumnMap(to.layout)))
+
+    on_end = partial(conclude_objects, folder, to.name)
+    report = start(
         to,
         settings,
-        lambda copy: ObjectsInput(_objects(folder), encoder),
+        again,
         folder,
         on_progress,
-        write_views=write_views,
+        on_end=on_end,
         asking=True,
+        confirmations=confirmations,
         max_calls=max_calls,
     ).report()
+    if resend and report.counts[Status.NOT_SENT]:
+        return start(to, settings, again, folder, on_progress, on_end=on_end).report()
+    return report
 
 
 def _objects(folder: RunFolder) -> Iterator[object]:

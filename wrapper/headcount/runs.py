@@ -12,11 +12,13 @@ import attrs
 import msgspec
 
 from headcount.configuration import make_destination
-from headcount.destinations.base import Destination
-from headcount.errors import FatalError, InputChanged, JournalError, UsageError
+from headcount.destinations.base import Destination, secret_from_environment
+from headcount.driver import calls_noted
+from headcount.ending import End, Result, conclude, end_of
+from headcount.errors import FatalError, UsageError
 from headcount.inputs import RowsInput
 from headcount.journal.sqlite import SqliteJournal
-from headcount.loading import Load, Progress, calls_noted, start
+from headcount.loading import OBJECTS, Load, Progress, start
 from headcount.outcome import Kind, Problem, Report
 from headcount.records.encode import Encoder, flat_attributes
 from headcount.records.mapping import ColumnMap
@@ -25,10 +27,10 @@ from headcount.run_folder import RunFolder
 from headcount.settings import Settings
 from headcount.sources import Source, open_source
 from headcount.sources.chunks import limited
-from headcount.views import Summary, account, render, summary_of
+from headcount.views import Summary, account, summary_of
+from headcount.webhooks.confirmations import Confirmations
 
-_END = "end"
-"""The name of the note that a run which came to its end leaves in its journal."""
+_UNDER_WAY = Problem(Kind.STOPPED, "not settled yet", retryable=True)
 
 
 @attrs.frozen
@@ -59,21 +61,14 @@ class RunSettings:
                 f"{folder.path} is not a run of the command: the program that made it resumes it"
             ) from None
 
+    @property
+    def source_name(self) -> str:
+        """The source, for people."""
+        return "stdin" if self.source == "-" else self.source
+
     def open_source(self) -> Source:
         """The source, from its beginning. Raises SourceError."""
         return open_source(self.source, limit=self.limit)
-
-
-@attrs.frozen
-class End:
-    """How a run ended; kept in its journal."""
-
-    input: int
-    """Rows of the source that are accounted for."""
-    exit_code: int
-    stop: Problem | None = None
-    whole: bool = True
-    """The source was read to its end."""
 
 
 def begin(settings: RunSettings, path: Path | None, on_progress: Progress | None = None) -> Run:
@@ -94,12 +89,44 @@ def begin(settings: RunSettings, path: Path | None, on_progress: Progress | None
 
 def resume(path: Path, on_progress: Progress | None = None) -> Run:
     """The run in the folder `path`, to be carried on. Raises UsageError, RunLocked, JournalError."""
+    return _again(path, on_progress)
+
+
+def reconcile(
+    path: Path,
+    on_progress: Progress | None = None,
+    *,
+    max_calls: int | None = None,
+    confirmations: Path | None = None,
+) -> Run:
+    """The run in the folder `path`, its vendor to be asked what became of `unknown` and `accepted` rows.
+
+    Nothing is sent. `confirmations` is the file of a webhook receiver. Raises UsageError, RunLocked, JournalError.
+    """
+    known = None
+    if confirmations is not None:
+        known = Confirmations.read(confirmations, secret_from_environment("SINCH_WEBHOOK_SECRET"))
+    return _again(path, on_progress, Asking(max_calls, known))
+
+
+@attrs.frozen
+class Asking:
+    """How the vendor is asked about an earlier load."""
+
+    max_calls: int | None = None
+    confirmations: Confirmations | None = None
+
+
+def _again(path: Path, on_progress: Progress | None, asking: Asking | None = None) -> Run:
     folder = RunFolder.open(path)
     settings = RunSettings.of(folder)
+    if asking is not None:
+        # What ends a load early has no say in this.
+        settings = attrs.evolve(settings, load=attrs.evolve(settings.load, max_errors=None, deadline=None))
     destination = make_destination(settings.vendor, settings.options, settings.endpoint)
     columns = ColumnMap(destination.layout, settings.mapped, settings.constants)
     rows = _source_again(folder, settings).chunks()
-    return Run(folder, settings, destination, columns, rows, on_progress, resumed=True)
+    return Run(folder, settings, destination, columns, rows, on_progress, resumed=True, asking=asking)
 
 
 class Run:
@@ -115,13 +142,18 @@ class Run:
         on_progress: Progress | None,
         *,
         resumed: bool = False,
+        asking: Asking | None = None,
     ) -> None:
         """Raises RunLocked and JournalError."""
         self.folder = folder
         self.settings = settings
         self._feed = _Feed(rows) if settings.copied and not resumed else None
+        self._signal: int | None = None
+        self._result: Result | None = None
         chunks = rows if self._feed is None else self._feed.chunks()
         encoder = Encoder(destination.layout, destination.check, columns)
+        self.asking = asking is not None
+        self._confirmations = None if asking is None else asking.confirmations
         self._load: Load = start(
             destination,
             settings.load,
@@ -129,8 +161,13 @@ class Run:
             folder,
             on_progress,
             copied=self._feed is not None,
+            on_end=self._conclude,
+            # What was taken out of a pipe is gone, so it counts.
+            counts_rest=lambda: self._feed is not None or self._signal is None,
+            asking=self.asking,
+            confirmations=self._confirmations,
+            max_calls=None if asking is None else asking.max_calls,
         )
-        self._signal: int | None = None
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -154,83 +191,67 @@ class Run:
         What the vendor or the network ends is in the result. Raises JournalError, InputChanged, SourceError and
         FatalError for views that cannot be written: then the folder has no new views.
         """
-        error = None
         try:
             self._load.report()
-        except FatalError as caught:
-            if isinstance(caught, (JournalError, InputChanged)):
+        except FatalError:
+            if self._result is None:
                 raise
-            error = caught
-        if self._signal is None and error is not None:
-            self._load.drain()
-        elif self._feed is not None:
-            self._load.drain()  # what was taken out of the pipe already
-        return self._conclude(error)
+        finally:
+            if self._confirmations is not None:
+                self._confirmations.close()
+        if self._result is None:
+            raise AssertionError("a load that comes to its end is concluded")
+        return self._result
 
-    def _conclude(self, error: FatalError | None) -> Result:
-        report = self._load.so_far()
-        stop = report.stop if error is None else Problem(Kind.STOPPED, str(error), retryable=True)
-        with self.folder.open_journal() as journal:
-            before = _end_of(journal)
-            count = max(report.input, journal.rows_read)
-            if self._feed is not None:
-                whole = self._feed.ended
-            else:
-                whole = not self.settings.copied or (before is not None and before.whole)
-            accounts = account(journal.stretches(), count, stop)
-            report = attrs.evolve(report, counts=accounts.counts, problems=accounts.problems, stop=stop)
-            exit_code = 4 if error is not None else report.exit_code
-            if not whole and exit_code in (0, 1):
-                exit_code = 5  # what was left in the pipe was not sent either
-            if self._signal is not None:
-                exit_code = 128 + self._signal
-            summary = _summary(self.folder, self.settings, report, exit_code)
-            chunks = limited(_source_again(self.folder, self.settings).chunks(), count)
-            render(self.folder, journal, chunks, summary, stop)
-            journal.note(_END, msgspec.to_builtins(End(count, exit_code, stop, whole)))
-            journal.commit()
-        return Result(report, summary, exit_code, error, whole)
-
-
-@attrs.frozen
-class Result:
-    """What came of a run."""
-
-    report: Report
-    summary: Summary
-    exit_code: int
-    error: FatalError | None
-    """What ended it before its time, if anything did."""
-    whole: bool
-    """The source was read to its end."""
+    def _conclude(self, journal: SqliteJournal, report: Report, error: FatalError | None) -> None:
+        before = end_of(journal)
+        if self._feed is not None:
+            whole = self._feed.ended
+        else:
+            whole = not self.settings.copied or (before is not None and before.whole)
+        self._result = conclude(
+            self.folder,
+            journal,
+            lambda count: limited(_source_again(self.folder, self.settings).chunks(), count),
+            report,
+            error,
+            destination=self.settings.destination,
+            source=self.settings.source_name,
+            whole=whole,
+            signal=self._signal,
+        )
 
 
 @attrs.frozen
 class State:
     """How a run stands at this moment."""
 
-    settings: RunSettings
     report: Report
     summary: Summary
     running: bool
     end: End | None
     """None when no process has brought it to an end yet."""
+    by_command: bool
+    """It is none of the library, so the command can carry it on."""
 
 
 def look_at(path: Path) -> State:
     """The counts of a run, which another process may be working on. Raises UsageError, JournalError."""
     folder = RunFolder.open(path)
-    settings = RunSettings.of(folder)
+    by_command = "source" in folder.settings
     running = folder.in_use
     with folder.read_journal() as journal:
-        end = None if running else _end_of(journal)
+        end = None if running else end_of(journal)
         count = max(journal.rows_read, end.input if end is not None else 0)
-        stop = end.stop if end is not None else None
+        stop = _UNDER_WAY if running else end.stop if end is not None else None
         report = account(journal.stretches(), count, stop)
         requests, retries = calls_noted(journal)
-    report = attrs.evolve(report, requests=requests, retries=retries, stop=stop)
-    summary = _summary(folder, settings, report, None if end is None else end.exit_code)
-    return State(settings, report, summary, running, end)
+    report = attrs.evolve(report, requests=requests, retries=retries, stop=None if running else stop)
+    settings = RunSettings.of(folder) if by_command else None
+    source = OBJECTS if settings is None else settings.source_name
+    exit_code = None if end is None else end.exit_code
+    summary = summary_of(folder, str(folder.settings["destination"]), source, report, exit_code)
+    return State(report, summary, running, end, by_command)
 
 
 def checked_chunks(source: Source, columns: ColumnMap) -> Iterator[Rows]:
@@ -253,16 +274,6 @@ def checked_chunks(source: Source, columns: ColumnMap) -> Iterator[Rows]:
 
 def _source_again(folder: RunFolder, settings: RunSettings) -> Source:
     return open_source(str(folder.input_path)) if settings.copied else settings.open_source()
-
-
-def _end_of(journal: SqliteJournal) -> End | None:
-    noted = journal.noted(_END)
-    return None if noted is None else msgspec.convert(noted, End)
-
-
-def _summary(folder: RunFolder, settings: RunSettings, report: Report, exit_code: int | None) -> Summary:
-    source = "stdin" if settings.source == "-" else settings.source
-    return summary_of(folder, settings.destination, source, report, exit_code)
 
 
 class _Feed:

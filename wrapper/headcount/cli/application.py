@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -119,7 +119,7 @@ def load(
     settings = _settings(locals())
     from headcount.runs import begin
 
-    return _work(lambda show: begin(settings, run_dir, show), settings, output)
+    return _work([lambda show: begin(settings, run_dir, show)], settings, output)
 
 
 @application.command(help="Say what a load would do: rows, batches, calls, time. Without network or credentials.")
@@ -157,7 +157,35 @@ def resume(run: RunFolderArgument, output: As = Output.HUMAN) -> int:
     from headcount.runs import resume as carry_on
 
     settings = RunSettings.of(RunFolder.open(run))
-    return _work(lambda show: carry_on(run, show), settings, output)
+    return _work([lambda show: carry_on(run, show)], settings, output)
+
+
+@application.command(
+    help="Ask the vendor what became of unknown and accepted rows. Nothing is sent, unless with --resend.",
+    epilog=_EXIT_CODES,
+)
+def reconcile(
+    run: RunFolderArgument,
+    resend: Annotated[
+        bool, typer.Option("--resend", help="Then send what is not_sent, as resume does; never what stays unknown.")
+    ] = False,
+    max_calls: Annotated[int | None, typer.Option(min=0, metavar="N", help="Calls that ask, at most.")] = None,
+    confirmations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Sinch: what a webhook receiver has noted; SINCH_WEBHOOK_SECRET reads it."),
+    ] = None,
+    output: As = Output.HUMAN,
+) -> int:
+    from headcount.run_folder import RunFolder
+    from headcount.runs import RunSettings
+    from headcount.runs import reconcile as ask
+    from headcount.runs import resume as carry_on
+
+    settings = RunSettings.of(RunFolder.open(run))
+    steps = [lambda show: ask(run, show, max_calls=max_calls, confirmations=confirmations)]
+    if resend:
+        steps.append(lambda show: carry_on(run, show))
+    return _work(steps, settings, output)
 
 
 @application.command(help="The counts of a run, which may be under way.")
@@ -239,8 +267,11 @@ def _endpoint(texts: list[str], configured: Endpoint) -> str | dict[str, str] | 
     return services[""] if list(services) == [""] else services
 
 
-def _work(make: Callable[[Callable[[Report], None]], Run], settings: RunSettings, output: Output) -> int:
-    """Work on the run that `make` begins or resumes, and show it; answers the exit code."""
+def _work(steps: Sequence[Callable[[Callable[[Report], None]], Run]], settings: RunSettings, output: Output) -> int:
+    """Work on the run that each step begins or carries on, and show what came of it; answers the exit code.
+
+    A step is only taken when nothing ended the one before it.
+    """
     from headcount.cli.progress import Progress
     from headcount.cli.reports import show_result
     from headcount.cli.signals import Signals
@@ -251,10 +282,14 @@ def _work(make: Callable[[Callable[[Report], None]], Run], settings: RunSettings
             progress.warn(run.warnings)
             progress.show(report)
 
-        run = make(show)
-        screen.say(f"run folder {run.folder.path}")
-        with Signals(run):
-            result = run.work()
-            progress.warn(run.warnings)
+        for number, make in enumerate(steps):
+            run = make(show)
+            if number == 0:
+                screen.say(f"run folder {run.folder.path}")
+            with Signals(run):
+                result = run.work()
+                progress.warn(run.warnings)
+            if result.report.stop is not None or result.exit_code > 128:
+                break
     show_result(run, result, as_json=output is Output.JSON)
     return result.exit_code

@@ -10,8 +10,9 @@ from headcount.cli import screen
 from headcount.outcome import Status
 
 if TYPE_CHECKING:
+    from headcount.ending import Result
     from headcount.plan import Plan
-    from headcount.runs import Result, Run, State
+    from headcount.runs import Run, State
 
 
 def show_result(run: Run, result: Result, *, as_json: bool) -> None:
@@ -22,15 +23,17 @@ def show_result(run: Run, result: Result, *, as_json: bool) -> None:
         screen.say(str(result.error))
     elif report.stop is not None:
         screen.say(f"the run ended before its input did ({report.stop.kind}): {report.stop.detail}")
+    folder = shlex.quote(str(run.folder.path))
     unknown = report.counts[Status.UNKNOWN]
-    if unknown:
-        screen.say(
-            f"{unknown} unknown: handed over without a readable answer; see unknown.jsonl, they are not sent again"
-        )
+    if unknown and run.asking:
+        screen.say(f"{unknown} unknown: the vendor does not say that they are not there, so they are not sent again")
+    elif unknown:
+        screen.say(f"{unknown} unknown: handed over without a readable answer, and not sent again; to ask the vendor:")
+        screen.say_plainly(f"    headcount reconcile {folder}")
     if not result.whole:
         screen.say(f"standard input was not read to its end: this run has its first {report.input} rows and no more")
     if report.counts[Status.NOT_SENT] or (result.exit_code > 128 and not run.settings.copied):
-        screen.say(f"to carry on: headcount resume {shlex.quote(str(run.folder.path))}")
+        screen.say(f"to carry on: headcount resume {folder}")
     screen.say(f"outcome of each row: {run.folder.path}/outcomes.jsonl")
     if as_json:
         screen.tell_json(result.summary.as_json())
@@ -54,11 +57,11 @@ def show_state(path: Path, state: State, *, as_json: bool) -> None:
         word = f"ended with exit code {state.end.exit_code}"
     screen.tell(f"run folder   {path}")
     screen.tell(f"source       {state.summary.source}")
-    screen.tell(f"destination  {state.settings.destination}")
+    screen.tell(f"destination  {state.summary.destination}")
     screen.tell(f"calls        {report.requests} ({report.retries} of them repeats)")
     screen.tell(f"state        {word}")
     left = state.end is None or report.counts[Status.NOT_SENT] > 0 or state.end.exit_code > 128
-    if left and not state.running:
+    if left and not state.running and state.by_command:
         screen.tell(f"to carry on  headcount resume {shlex.quote(str(path))}")
     screen.tell(report.identity)
 

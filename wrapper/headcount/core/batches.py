@@ -8,7 +8,7 @@ from itertools import accumulate
 
 import attrs
 
-from headcount.outcome import Problem, Status
+from headcount.outcome import Outcome, Problem, Status
 
 
 @attrs.frozen
@@ -84,6 +84,12 @@ class Answer:
 
     def __len__(self) -> int:
         return len(self.statuses)
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> Answer:
+        """What these outcomes say, by column."""
+        problems = {at: outcome.problem for at, outcome in enumerate(outcomes) if outcome.problem is not None}
+        return cls([each.status for each in outcomes], problems, [each.vendor_id for each in outcomes])
 
     def pick(self, positions: Sequence[int]) -> Answer:
         """The statuses at these positions, in this order."""

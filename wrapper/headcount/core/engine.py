@@ -35,11 +35,13 @@ class Engine:
         *,
         deadline: float = math.inf,
         outage_patience: float = OUTAGE_PATIENCE,
+        max_calls: float = math.inf,
         jitter: random.Random,
     ) -> None:
         self._behaviour = behaviour
         self._pace = pace
         self._patience = Patience(pace, deadline, outage_patience)
+        self._max_calls = max_calls
         self._jitter = jitter
         self._budget = Budget()
         self._queue: list[Job] = []
@@ -84,6 +86,8 @@ class Engine:
     def next_job(self, now: float) -> Job | None:
         """The call that starts now, or None when none may."""
         stop = self._patience.stop(now, waiting=bool(self._queue))
+        if stop is None and self._queue and self.requests >= self._max_calls:
+            stop = Stop(Kind.STOPPED, f"the limit of {self._max_calls} calls is reached")
         if stop is not None and self.stopped is None:
             self.stopped = stop
         if self.stopped is not None or now < self._pace.may_start_at():

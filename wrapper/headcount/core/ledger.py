@@ -113,14 +113,13 @@ class Ledger:
             self._tell_unordered(rows)
 
     def restore(self, outcome: Outcome) -> None:
-        """Take what an earlier run recorded of a row: it is settled, or, if it was not sent, was carried so often."""
-        if outcome.status is Status.NOT_SENT:
-            page = self._page_of(outcome.index)
-            page.attempts[outcome.index - page.start] = outcome.attempts
-            return
-        problems = {} if outcome.problem is None else {0: outcome.problem}
-        answer = Answer([outcome.status], problems, [outcome.vendor_id])
-        self.settle([outcome.index], answer, outcome.attempts)
+        """Settle a row as an earlier run did."""
+        self.settle([outcome.index], Answer.of([outcome]), outcome.attempts)
+
+    def reopen(self, outcome: Outcome) -> None:
+        """Take from an earlier run how often a row was carried that is to be settled anew."""
+        page = self._page_of(outcome.index)
+        page.attempts[outcome.index - page.start] = outcome.attempts
 
     def take(self) -> Iterator[Outcome]:
         """The outcomes that can be told now, each once."""

@@ -242,7 +242,11 @@ class Sinch:
 
     def confirms(self, key: str) -> bool:
         """A number can belong to a contact that was there before; an external id is taken for our own."""
-        return key.startswith(_EXTERNAL_ID)
+        return self.external_id(key) is not None
+
+    def external_id(self, key: str) -> str | None:
+        """The external id that a contact is looked up by, if it is."""
+        return key.removeprefix(_EXTERNAL_ID) if key.startswith(_EXTERNAL_ID) else None
 
     def look_up(self, batch: Batch) -> Request:
         """The Conversation service's list call, by external id or by channel and identity."""

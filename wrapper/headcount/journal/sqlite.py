@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,6 +62,8 @@ CREATE TABLE event (
 CREATE INDEX event_by_first ON event (first, number);
 COMMIT;
 """
+CREATED = "created"
+"""The name of the note of when a journal was made, in Unix seconds."""
 _PAGE = 16
 _RECENT_CLAIMS = 64
 
@@ -106,7 +109,7 @@ class SqliteJournal:
 
         The file appears complete. Raises RunLocked, and JournalError when there is one already.
         """
-        rows = [(name, _json(value)) for name, value in {"id": uuid.uuid4().hex, **notes}.items()]
+        rows = [(name, _json(value)) for name, value in {"id": uuid.uuid4().hex, CREATED: time.time(), **notes}.items()]
         with _errors(path, "cannot be made"), _locked(path) as lock:
             if path.exists():
                 raise JournalError(f"journal {path} exists already")
