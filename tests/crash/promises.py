@@ -95,7 +95,11 @@ class Account:
 def journal_of(run: Path) -> dict[int, Status]:
     """What the journal says of each row that it knows."""
     with SqliteJournal.read(run / "journal.sqlite") as journal:
-        stretches = list(journal.stretches())
+        return statuses_of(journal)
+
+
+def statuses_of(journal: SqliteJournal) -> dict[int, Status]:
+    stretches = journal.stretches()
     return {row: status for each in stretches for row, status in zip(each.rows, each.answer.statuses, strict=True)}
 
 
