@@ -29,7 +29,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import attrs
 import msgspec
@@ -220,6 +220,9 @@ def read_switches(kind: type[S], settings: Mapping[str, Any] | S, where: str) ->
     for position, fault in enumerate(faults if isinstance(faults, list | tuple) else (), start=1):
         if isinstance(fault, Mapping):
             _refuse_unknown(Fault, fault, f"{where}.faults, number {position}")
+    for name, table in _tables(kind).items():
+        if isinstance(settings.get(name), Mapping):
+            _refuse_unknown(table, settings[name], f"{where}.{name}")
     try:
         return msgspec.convert(settings, kind)
     except msgspec.ValidationError as error:
@@ -238,6 +241,12 @@ def read_faults_file(path: Path) -> dict[str, Any]:
     if not isinstance(tables, dict):
         raise UsageError(f"{path}: expected one table a vendor")
     return tables
+
+
+def _tables(kind: type[attrs.AttrsInstance]) -> dict[str, type[attrs.AttrsInstance]]:
+    """The switches that are tables of switches themselves, by name."""
+    hints = get_type_hints(kind).items()
+    return {name: each for name, hint in hints for each in get_args(hint) if attrs.has(each)}
 
 
 def _refuse_unknown(kind: type[attrs.AttrsInstance], settings: Mapping[str, Any], where: str) -> None:

@@ -11,13 +11,14 @@ from typing import Any, ClassVar, Literal
 import attrs
 from starlette.responses import JSONResponse, Response
 
+from headcount.mock.announcements import Announcements, Webhook
 from headcount.mock.contract import Match
 from headcount.mock.faults import Switches
 from headcount.mock.payload import Payload
+from headcount.mock.ulid import ulid
 from headcount.mock.vendor import Answer, Call, Handler, Refusal, Vendor
 
 _PHONE_CHANNELS = frozenset({"WHATSAPP", "RCS", "SMS", "VIBERBM", "MMS"})
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 # Project, channel, identity as stored; and the app id.
 Place = tuple[tuple[str, str, str], str]
@@ -36,6 +37,7 @@ class SinchSwitches(Switches):
         in a batch and refuses a single create with 400 (both inferred).
     visible_after: seconds until a contact of a batch is found by a look-up (seed: asynchronous; the time is inferred).
     project: the only project id that exists; any other gets 404 (vendor-docs). None means that every one exists.
+    webhook: where contacts are announced as they become visible (seed: one CONTACT_CREATE each); nowhere by default.
     """
 
     errors: Literal["flat", "nested"] = "flat"
@@ -44,6 +46,7 @@ class SinchSwitches(Switches):
     duplicates: Literal["store", "ignore"] = "store"
     visible_after: float = 0.0
     project: str | None = None
+    webhook: Webhook | None = None
 
 
 class Sinch(Vendor[SinchSwitches]):
@@ -66,6 +69,7 @@ class Sinch(Vendor[SinchSwitches]):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        self.announcements = Announcements()
         self._numbers = itertools.count(1)
         self._visible_at: dict[str, float] = {}
         self._projects: defaultdict[str, list[str]] = defaultdict(list)
@@ -207,6 +211,8 @@ class Sinch(Vendor[SinchSwitches]):
                 self._by_identity.setdefault(place, {}).setdefault(app_id, []).append(contact_id)
             if stored["external_id"]:
                 self._by_external_id[project, stored["external_id"]].append(contact_id)
+            if self.switches.webhook:
+                self.announcements.announce(self.switches.webhook, project, stored, hidden)
         return stored
 
     def _is_known(self, project: str, contact: Mapping[str, Any]) -> bool:
@@ -237,12 +243,6 @@ class Sinch(Vendor[SinchSwitches]):
         error = {"code": code, "message": message, "status": status, "details": list(details)}
         flat = call is not None and call.operation.id == "createContacts" and self.switches.errors == "flat"
         return JSONResponse(error if flat else {"error": error}, code, headers)
-
-
-def ulid(moment: float, number: int) -> str:
-    """A ULID of a Unix time in seconds, with a number in decimal digits in the place of chance."""
-    milliseconds = int(moment * 1000)
-    return "".join(_CROCKFORD[milliseconds >> shift & 31] for shift in range(45, -1, -5)) + f"{number:016}"
 
 
 def _stored_identity(channel: str, identity: str) -> str:
