@@ -137,3 +137,31 @@ def test_there_must_be_a_run_and_it_must_be_to_this_vendor(tmp_path: Path, run: 
             reconcile(run, to=to, max_calls=-1)
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_what_is_not_there_is_sent_again_when_that_is_asked_for(run: Path, stored: bool) -> None:
+    with serve("emarsys", faults={"emarsys": EmarsysSwitches(faults=lost(1, 99, stored=stored))}) as vendor:
+        to = Emarsys.from_env(endpoint=vendor.url)
+        load(people(3), to=to, run_dir=run, deadline=0.5).report()
+        vendor.vendors["emarsys"].switches.faults = ()
+        report = reconcile(run, to=to, resend=True)
+        assert report.counts[Status.EXISTING if stored else Status.CREATED] == 3
+        assert [write.key for write in vendor.stores["emarsys"].writes] == [f"p{n}@example.com" for n in range(3)]
+
+
+def test_a_run_with_rows_that_were_never_sent_can_be_asked_about(run: Path) -> None:
+    with serve("emarsys", faults={"emarsys": EmarsysSwitches(faults=lost(2, 99, stored=True))}) as vendor:
+        to = Emarsys.from_env(endpoint=vendor.url)
+        load(people(9), to=to, run_dir=run, max_batch=3, concurrency=1, deadline=0.5).report()
+        assert [status for status, _ in statuses(run)] == ["created"] * 3 + ["unknown"] * 3 + ["not_sent"] * 3
+        report = reconcile(run, to=to)
+    assert (report.counts[Status.EXISTING], report.counts[Status.NOT_SENT]) == (3, 3)
+    assert [status for status, _ in statuses(run)] == ["created"] * 3 + ["existing"] * 3 + ["not_sent"] * 3
+
+
+def test_a_resumed_load_that_is_out_of_time_tells_of_what_was_done_before(run: Path) -> None:
+    with serve("emarsys") as vendor:
+        to = Emarsys.from_env(endpoint=vendor.url)
+        load(people(2500), to=to, run_dir=run).report()
+        again = load(people(3000), to=to, run_dir=run, deadline=0)
+        assert [outcome.status for outcome in again] == [Status.CREATED] * 2500 + [Status.NOT_SENT] * 500
+        assert again.so_far().counts[Status.CREATED] == 2500

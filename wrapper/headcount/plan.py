@@ -71,22 +71,27 @@ def make_plan(settings: RunSettings) -> Plan:
     source = settings.open_source()
     admission = Admission(destination.envelope, limits, repeats=settings.load.repeats)
     ledger = Ledger()
-    batches = size = 0
+    batches = size = unconfirmable = 0
     for batch in _batches(map(encoder.rows, checked_chunks(source, columns)), admission, ledger):
         batches += 1
         size += destination.envelope.size(sum(map(len, batch.payloads)), len(batch))
+        unconfirmable += sum(not destination.confirms(key) for key in batch.keys)
         ledger.settle(batch.rows, Answer.same(len(batch), Status.NOT_SENT), 0)
+    valid = ledger.counts[Status.NOT_SENT]
+    warnings = list(encoder.warnings)
+    if unconfirmable:
+        warnings.append(f"{unconfirmable} of {valid} contacts have no external_id: nothing can confirm them later")
     return Plan(
         destination=settings.destination,
         source=source.name,
-        valid=ledger.counts[Status.NOT_SENT],
+        valid=valid,
         rejected=ledger.counts[Status.REJECTED],
         skipped=ledger.counts[Status.SKIPPED],
         problems=ledger.groups(),
         batches=batches,
         bytes=size,
         requests_per_second=settings.load.requests_per_second or destination.requests_per_second,
-        warnings=encoder.warnings,
+        warnings=warnings,
     )
 
 
