@@ -21,7 +21,7 @@ def starts(pace: Pace, seconds: float, *, late: float = 0.0, begin: float = 0.0)
         moment = pace.may_start_at()
         if moment <= now:
             pace.started(now)
-            pace.answered(well=True)
+            pace.answered(now, well=True)
             moments.append(now)
         else:
             now = moment + late
@@ -61,7 +61,7 @@ def test_without_a_rate_only_concurrency_limits() -> None:
         pace.started(0.0)
     assert pace.may_start_at() == math.inf
     assert pace.in_flight == 3
-    pace.answered(well=True)
+    pace.answered(0.0, well=True)
     assert pace.may_start_at() <= 0
 
 
@@ -78,7 +78,7 @@ def test_a_hold_is_kept_and_never_shortened() -> None:
 def test_after_trouble_one_probe_at_a_time_after_longer_and_longer_holds() -> None:
     pace, now, holds = Pace(8, None), 100.0, []
     pace.started(now)
-    pace.answered(well=False)
+    pace.answered(now, well=False)
     for _ in range(8):
         pace.trouble(now)
         holds.append(pace.may_start_at() - now)
@@ -86,7 +86,7 @@ def test_after_trouble_one_probe_at_a_time_after_longer_and_longer_holds() -> No
         assert pace.probing
         pace.started(now)
         assert pace.may_start_at() == math.inf
-        pace.answered(well=False)
+        pace.answered(now, well=False)
     assert holds == [1, 2, 4, 8, 16, 30, 30, 30]
     assert pace.troubled_since == 100.0
 
@@ -103,10 +103,21 @@ def test_one_good_answer_ends_the_trouble() -> None:
     pace.trouble(0.0)
     pace.trouble(1.0)
     pace.started(3.0)
-    pace.answered(well=True)
+    pace.answered(3.0, well=True)
     assert (pace.probing, pace.troubled_since, pace.concurrency) == (False, None, 8)
     pace.trouble(50.0)
     assert pace.may_start_at() == 51.0
+
+
+def test_a_good_answer_to_an_earlier_call_does_not_end_the_trouble() -> None:
+    pace = Pace(8, None)
+    pace.started(0.0)
+    pace.started(0.0)
+    pace.answered(0.0, well=False)
+    pace.trouble(5.0)
+    pace.answered(0.0, well=True)
+    assert (pace.probing, pace.troubled_since, pace.concurrency) == (True, 5.0, 1)
+    assert pace.may_start_at() == 6.0
 
 
 def test_throttling_makes_fewer_calls_at_a_time_and_good_answers_more() -> None:
@@ -121,7 +132,7 @@ def test_throttling_makes_fewer_calls_at_a_time_and_good_answers_more() -> None:
     grown = []
     for _ in range(100):
         pace.started(1.0)
-        pace.answered(well=True)
+        pace.answered(1.0, well=True)
         grown.append(pace.concurrency)
     assert grown == sorted(grown)
     assert grown[0] == 2

@@ -99,6 +99,7 @@ class Engine:
         self._queue.remove(job)
         job = self._cut(job)
         self._pace.started(now)
+        job.started = now
         self._patience.started()
         self.requests += 1
         if job.purpose is Purpose.SEND:
@@ -120,7 +121,7 @@ class Engine:
     def replied(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> list[Settlement]:
         """Take what came back for a call; `asked_wait` is what the reply asks to wait, in seconds."""
         meaning = judgement.meaning
-        self._pace.answered(well=meaning in _WELL)
+        self._pace.answered(job.started, well=meaning in _WELL)
         if meaning in _WELL:
             self._budget.refill()
         if meaning is not Meaning.NOT_HANDED_OVER:

@@ -45,6 +45,8 @@ class Job:
     renewals: int = 0
     """Times it was refused for a token that had worked before."""
     not_before: float = -math.inf
+    started: float = -math.inf
+    """When its latest call began."""
     claim: int | None = None
     """The journal's number for the request that is under way."""
     halved: bool = False

@@ -31,6 +31,7 @@ class Pace:
         self._next_slot = -math.inf
         self._held_until = -math.inf
         self._trouble = 0
+        self._last_trouble = -math.inf
         self.troubled_since: float | None = None
         """When the vendor was first not well since it last was; None while it is."""
         self._in_flight = 0
@@ -64,12 +65,16 @@ class Pace:
         late = now - self._next_slot
         self._next_slot = (self._next_slot if late < self._interval else now) + self._interval
 
-    def answered(self, *, well: bool) -> None:
-        """Note that a call ended; `well` when the vendor did its work."""
+    def answered(self, started: float, *, well: bool) -> None:
+        """Note that a call ended that had started at this moment; `well` when the vendor did its work.
+
+        Trouble is over when a call is answered well that started after it: an earlier one may just have been in time.
+        """
         self._in_flight -= 1
         if well:
-            self._trouble = 0
-            self.troubled_since = None
+            if started > self._last_trouble:
+                self._trouble = 0
+                self.troubled_since = None
             self._limit = min(float(self._most), self._limit + 1.0 / max(self._limit, 1.0))
 
     def throttled(self, now: float) -> None:
@@ -90,6 +95,7 @@ class Pace:
             return
         hold = _HOLDS[min(self._trouble, len(_HOLDS) - 1)]
         self._trouble += 1
+        self._last_trouble = now
         self.hold(now + hold)
 
 
