@@ -46,15 +46,19 @@ def answers(draw: st.DrawFn, size: int) -> Answer:
 
 
 class Model:
-    """By row: the outcome (None when in doubt) and the highest number of attempts of each session."""
+    """By row: the outcome (None when in doubt), and by session the highest number of attempts and the open claims."""
 
     def __init__(self) -> None:
         self.outcomes: dict[int, Outcome | None] = {}
         self.attempts: dict[int, dict[int, int]] = {}
+        self.doubts: dict[int, dict[int, int]] = {}
         self.session = 0
 
     def claim(self, rows: Sequence[int]) -> None:
         self.outcomes |= dict.fromkeys(rows)
+        for row in rows:
+            sessions = self.doubts.setdefault(row, {})
+            sessions[self.session] = 1 + sessions.get(self.session, 0)
 
     def record(self, rows: Sequence[int], answer: Answer, attempts: int) -> None:
         for position, row in enumerate(rows):
@@ -63,14 +67,16 @@ class Model:
             self.outcomes[row] = Outcome(row, answer.statuses[position], problem, vendor_id)
             sessions = self.attempts.setdefault(row, {})
             sessions[self.session] = max(attempts, sessions.get(self.session, 0))
+            self.doubts.get(row, {}).pop(self.session, None)
 
     def words(self) -> dict[int, tuple[object, ...]]:
         return {row: self.word(row) for row in sorted(self.outcomes)}
 
     def word(self, row: int) -> tuple[object, ...]:
-        outcome, attempts = self.outcomes[row], sum(self.attempts.get(row, {}).values())
+        outcome = self.outcomes[row]
+        attempts = sum(self.attempts.get(row, {}).values()) + sum(self.doubts.get(row, {}).values())
         if outcome is None:
-            return (Status.UNKNOWN, Kind.UNANSWERED, None, attempts + 1)
+            return (Status.UNKNOWN, Kind.UNANSWERED, None, attempts)
         return (outcome.status, outcome.problem, outcome.vendor_id, attempts)
 
 

@@ -548,6 +548,7 @@ def test_a_refused_request_frees_its_rows_in_the_journal_and_an_ambiguous_one_do
     job.claim = 7
     [released] = engine.replied(job, status(429), None, 0.0)
     assert (released.claim, released.final, released.answer.statuses) == (7, False, [Status.NOT_SENT] * 2)
+    assert {at: problem.kind for at, problem in released.answer.problems.items()} == {0: Kind.STOPPED, 1: Kind.STOPPED}
     job = start(engine, 60.0)
     job.claim = 8
     assert engine.replied(job, status(500), None, 60.0) == []

@@ -138,6 +138,19 @@ def test_attempts_count_on_in_a_session_and_add_up_over_sessions(path: Path) -> 
         assert [outcome.attempts for outcome in journal.latest()] == [5, 6]
 
 
+def test_a_request_that_a_kill_left_unanswered_counts_even_when_its_row_is_settled_later(path: Path) -> None:
+    SqliteJournal.create(path, {}).close()
+    run_and_kill(path, "journal.claim([0]); journal.claim([0]); journal.commit()")
+    with SqliteJournal.open(path) as journal:
+        assert [outcome.attempts for outcome in journal.latest()] == [2]
+        journal.record(None, [0], Answer.same(1, Status.NOT_SENT, Problem(Kind.UNANSWERED)), 0)  # it was asked for
+        journal.commit()
+    with SqliteJournal.open(path) as journal:
+        journal.record(journal.claim([0]), [0], created("1"), 1)
+        journal.commit()
+        assert [outcome.attempts for outcome in journal.latest()] == [3]
+
+
 def test_a_later_claim_puts_a_row_in_doubt_again(path: Path) -> None:
     with SqliteJournal.create(path, {}) as journal:
         journal.record(journal.claim([0, 1]), [0, 1], Answer.same(2, Status.NOT_SENT), 1)

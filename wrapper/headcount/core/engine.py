@@ -11,7 +11,7 @@ import attrs
 from headcount.core.answers import Judgement, Meaning
 from headcount.core.batches import Answer, Batch
 from headcount.core.bisect import SizeLimit, Trial, halves
-from headcount.core.jobs import Behaviour, Job, Purpose, Search, Settlement, Stop
+from headcount.core.jobs import NOT_REACHED, Behaviour, Job, Purpose, Search, Settlement, Stop
 from headcount.core.pace import Pace
 from headcount.core.patience import OUTAGE_PATIENCE, Patience
 from headcount.core.retry import MOST_ATTEMPTS, MOST_RENEWALS, Budget, Repeat, backoff
@@ -390,11 +390,14 @@ class Engine:
         return released
 
     def _release(self, job: Job) -> list[Settlement]:
-        """Free the contacts of a refused request, unless an earlier one of theirs may have landed."""
+        """Free the contacts of a refused request, unless an earlier one of theirs may have landed.
+
+        If the process dies before they are sent again, this is what is known of them.
+        """
         claim, job.claim = job.claim, None
         if job.doubtful:
             return []
-        answer = Answer.same(len(job.batch), Status.NOT_SENT)
+        answer = Answer.same(len(job.batch), Status.NOT_SENT, NOT_REACHED)
         return [Settlement(job.batch, answer, job.attempts, claim, final=False)]
 
     def _let_go(self, job: Job, problem: Problem) -> Settlement:

@@ -216,15 +216,15 @@ def _last_of(parts: Sequence[_Part]) -> Stretch:
 def _attempts(parts: Iterable[_Part]) -> int:
     """A session counts on, so its highest number holds; sessions add up.
 
-    A claim that comes last stands for one more request, that may or may not have left.
+    Claims that a session did not live to record stand for one more request each, that may or may not have left.
     """
-    sessions: dict[int, int] = {}
-    doubt = 0
+    sessions: Counter[int] = Counter()
+    doubts: Counter[int] = Counter()
     for part in parts:
         event = part.event
-        sessions[event.session] = max(event.attempts, sessions.get(event.session, 0))
-        doubt = 1 if event.answer is None else 0
-    return sum(sessions.values()) + doubt
+        sessions[event.session] = max(event.attempts, sessions[event.session])
+        doubts[event.session] = 0 if event.answer is not None else doubts[event.session] + 1
+    return sessions.total() + doubts.total()
 
 
 def _merge(groups: Sequence[Sequence[_Part]]) -> Stretch:
