@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from headcount.mock import serve
-from tests.cli.command import Command
+from tests.cli.command import COMMAND, Command, identity
 
 PIPE = b"email\n" + b"".join(b"v%d@example.com\n" % number for number in range(12_000))
 RUN = ("--run-dir", "run")
@@ -57,3 +59,23 @@ def test_names_of_columns_are_printed_without_what_moves_a_terminal_or_names_peo
     assert "reach nothing" in done.err
     assert not {"\x1b", "\x07", "\u202e", "ada@example.org"} & {*done.err, *done.err.split(), *done.err.split(",")}
     assert "ada@" not in done.err
+
+
+def test_a_full_disk_behind_standard_output_is_told(command: Command) -> None:
+    with serve("emarsys") as mock, open("/dev/full", "wb") as full:
+        arguments = ["load", command.people(3), "--to", "emarsys", "--endpoint", mock.url, "--run-dir", "run"]
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=command.folder,
+            env=command.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert done.stderr.decode().splitlines()[-1] == (
+        "headcount: standard output cannot be written: No space left on device"
+    )
+    assert command("status", "run").last_line == identity(created=3)

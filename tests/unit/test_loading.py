@@ -180,6 +180,23 @@ class Interrupted(Network):
         return super().wait(seconds)
 
 
+def test_a_second_step_within_a_step_is_refused_and_harms_nothing() -> None:
+    world = World()
+    refused: list[UsageError] = []
+
+    class Impatient(People):
+        def chunks(self) -> Iterator[Prepared]:
+            for chunk in super().chunks():
+                with pytest.raises(UsageError, match="one step at a time") as caught:
+                    next(load)
+                refused.append(caught.value)
+                yield chunk
+
+    load = world.load(Impatient([f"k{row}" for row in range(30)], frozenset(), 10, [0] * 30))
+    assert statuses(load) == [Status.CREATED] * 30
+    assert len(refused) == 3 and world.written() == list(range(30))
+
+
 def test_an_interrupt_within_a_step_leaves_a_run_that_can_be_gone_on_with(tmp_path: Path) -> None:
     world = World(tmp_path)
     load = world.load(people(100), Settings(concurrency=2), Interrupted)

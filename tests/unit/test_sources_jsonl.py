@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,17 @@ def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
     source = open_source(str(path))
     assert source.columns is None
     assert list(source.chunks()) == []
+
+
+def test_records_that_share_no_names_come_in_smaller_chunks(tmp_path: Path) -> None:
+    width = 40
+    lines = [json.dumps({f"c{row}_{n}": "x" for n in range(width)}) for row in range(600)]
+    path = tmp_path / "people.jsonl"
+    path.write_text("\n".join(lines))
+    chunks = list(open_source(str(path)).chunks())
+    assert [record for rows in chunks for record in rows.records()] == list(map(json.loads, lines))
+    assert max(len(rows) * len(rows.columns) for rows in chunks) <= 1 << 20
+    assert [rows.index for rows in chunks[1:]] == [sum(map(len, chunks[:n])) for n in range(1, len(chunks))]
+    # The copy of an input has the gaps filled in, and must come in the same chunks.
+    path.write_text("\n".join(json.dumps(record) for rows in chunks for record in rows.records(gaps=True)))
+    assert [rows.columns for rows in open_source(str(path)).chunks()] == [rows.columns for rows in chunks]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext, suppress
@@ -74,6 +75,7 @@ class Load:
         self._rest: Iterator[int] | None = None
         self._ended = False
         self._closing = False
+        self._at_work = threading.Lock()
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -165,6 +167,16 @@ class Load:
                 self.close()
 
     def _turn(self) -> None:
+        if not self._at_work.acquire(blocking=False):
+            raise UsageError("a load takes one step at a time, from one thread; stop() may be called from anywhere")
+        try:
+            self._step()
+        finally:
+            self._at_work.release()
+        if self._on_progress is not None:
+            self._on_progress(self.so_far())
+
+    def _step(self) -> None:
         try:
             if self._rest is None:
                 if next(self._turns, _END) is _END:
@@ -176,8 +188,6 @@ class Load:
         except BaseException:
             self._release()
             raise
-        if self._on_progress is not None:
-            self._on_progress(self.so_far())
 
     def _end_of_calls(self) -> None:
         """No call is left. What the input still holds may have to be counted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +14,11 @@ from headcount.errors import UsageError
 
 if TYPE_CHECKING:
     from headcount.destinations.base import Endpoint
+    from headcount.ending import Result
     from headcount.outcome import Report
     from headcount.runs import Run, RunSettings
+
+    Make = Callable[[Callable[[Report], None]], Run]
 
 _EXIT_CODES = """\
 Exit codes: 0 every contact good or skipped; 1 some rejected; 2 usage, configuration or an unusable source;
@@ -119,7 +122,7 @@ def load(
     settings = _settings(locals())
     from headcount.runs import begin
 
-    return _work([lambda show: begin(settings, run_dir, show)], settings, output)
+    return _work(lambda show: begin(settings, run_dir, show), settings, output)
 
 
 @application.command(help="Say what a load would do: rows, batches, calls, time. Without network or credentials.")
@@ -157,7 +160,7 @@ def resume(run: RunFolderArgument, output: As = Output.HUMAN) -> int:
     from headcount.runs import resume as carry_on
 
     settings = RunSettings.of(RunFolder.open(run))
-    return _work([lambda show: carry_on(run, show)], settings, output)
+    return _work(lambda show: carry_on(run, show), settings, output)
 
 
 @application.command(
@@ -182,10 +185,12 @@ def reconcile(
     from headcount.runs import resume as carry_on
 
     settings = RunSettings.of(RunFolder.open(run))
-    steps = [lambda show: ask(run, show, max_calls=max_calls, confirmations=confirmations)]
-    if resend:
-        steps.append(lambda show: carry_on(run, show))
-    return _work(steps, settings, output)
+    return _work(
+        lambda show: ask(run, show, max_calls=max_calls, confirmations=confirmations),
+        settings,
+        output,
+        then=(lambda show: carry_on(run, show)) if resend else None,
+    )
 
 
 @application.command(help="The counts of a run, which may be under way.")
@@ -267,10 +272,10 @@ def _endpoint(texts: list[str], configured: Endpoint) -> str | dict[str, str] | 
     return services[""] if list(services) == [""] else services
 
 
-def _work(steps: Sequence[Callable[[Callable[[Report], None]], Run]], settings: RunSettings, output: Output) -> int:
-    """Work on the run that each step begins or carries on, and show what came of it; answers the exit code.
+def _work(make: Make, settings: RunSettings, output: Output, then: Make | None = None) -> int:
+    """Work on the run that `make` begins or carries on, and show what came of it; answers the exit code.
 
-    A step is only taken when nothing ended the one before it.
+    `then` carries it on once more, if nothing ended it before its time.
     """
     from headcount.cli.progress import Progress
     from headcount.cli.reports import show_result
@@ -278,18 +283,21 @@ def _work(steps: Sequence[Callable[[Callable[[Report], None]], Run]], settings: 
 
     with Progress(settings.source, settings.limit) as progress:
 
-        def show(report: Report) -> None:
-            progress.warn(run.warnings)
-            progress.show(report)
+        def work(make: Make) -> tuple[Run, Result]:
+            def show(report: Report) -> None:
+                progress.warn(run.warnings)
+                progress.show(report)
 
-        for number, make in enumerate(steps):
             run = make(show)
-            if number == 0:
+            if make is not then:
                 screen.say(f"run folder {run.folder.path}")
             with Signals(run):
                 result = run.work()
                 progress.warn(run.warnings)
-            if result.report.stop is not None or result.exit_code > 128:
-                break
+            return run, result
+
+        run, result = work(make)
+        if then is not None and result.report.stop is None and result.exit_code < 128:
+            run, result = work(then)
     show_result(run, result, as_json=output is Output.JSON)
     return result.exit_code

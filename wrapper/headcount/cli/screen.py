@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from headcount.errors import FatalError
+
 if TYPE_CHECKING:
     from rich.console import Console
     from typer import TyperException
@@ -28,8 +30,10 @@ def say_plainly(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """A line of data. A reader that has gone away is no error."""
-    _write(sys.stdout, text + "\n")
+    """A line of data. A reader that has gone away is no error; raises FatalError for a full disk."""
+    error = _write(sys.stdout, text + "\n")
+    if error is not None and not isinstance(error, BrokenPipeError):
+        raise FatalError(f"standard output cannot be written: {error.strerror}")
 
 
 def tell_json(value: object) -> None:
@@ -90,14 +94,17 @@ def show_problems(groups: Sequence[ProblemGroup]) -> None:
         screen.print(f"... and {len(groups) - len(shown)} more in summary.json")
 
 
-def _write(stream: TextIO | None, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> OSError | None:
+    """Write and flush; answers what was in the way, and then nothing more is tried."""
     if stream is None or stream.closed:
-        return
+        return None
     try:
         stream.write(text)
         stream.flush()
-    except OSError:
+    except OSError as error:
         # Python would try again, and complain, when it ends.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+        return error
+    return None

@@ -8,7 +8,7 @@ one, with no cells. A line that is not one object, or gives one name twice, is a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import attrs
@@ -21,6 +21,8 @@ from headcount.sources.chunks import line_numbers
 from headcount.sources.lines import RECORD_LIMIT, Lines
 from headcount.sources.stream import Stream
 
+_MOST_CELLS = 1 << 20
+"""In a chunk: so many columns, so many rows."""
 _decode = msgspec.json.Decoder(float_hook=str).decode
 _decode_as_it_is = msgspec.json.Decoder().decode
 
@@ -40,14 +42,13 @@ class JsonLinesSource:
                 raise stream.refuse("is JSON over several lines; one object a line is needed")
 
     def chunks(self, size: int = 1000) -> Iterator[Rows]:
-        """The records in order, `size` at a time and the rest at the end.
+        """The records in order, `size` at a time and the rest at the end; fewer where nearly each has other names.
 
         Raises SourceError if the file cannot be read any more, or a pipe a second time.
         """
         with self._stream.lines() as lines:
-            records = islice(_records(lines), self._limit)
             index = 0
-            while chunk := list(islice(records, size)):
+            for chunk in _chunked(islice(_records(lines), self._limit), size):
                 yield _rows(index, chunk)
                 index += len(chunk)
 
@@ -71,6 +72,23 @@ def _records(lines: Lines) -> Iterator[_Record]:
             elif text and not text.isspace():
                 yield _record(number, text)
             number += 1
+
+
+def _chunked(records: Iterable[_Record], size: int) -> Iterator[list[_Record]]:
+    """Chunks of `size` records, or of fewer where their columns would hold more than so many cells."""
+    chunk: list[_Record] = []
+    names: set[str] = set()
+    for record in records:
+        names.update(record.cells)
+        if chunk and len(names) * (len(chunk) + 1) > _MOST_CELLS:
+            yield chunk
+            chunk, names = [], set(record.cells)
+        chunk.append(record)
+        if len(chunk) == size:
+            yield chunk
+            chunk, names = [], set()
+    if chunk:
+        yield chunk
 
 
 def _record(line: int, text: bytes) -> _Record:
