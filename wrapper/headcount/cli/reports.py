@@ -21,6 +21,8 @@ def show_result(run: Run, result: Result, *, as_json: bool) -> None:
     screen.show_problems(report.problems)
     if result.error is not None:
         screen.say(str(result.error))
+    elif report.stop is not None and run.asking:
+        screen.say(f"the vendor was not asked about all of them: {report.stop.detail}")
     elif report.stop is not None:
         screen.say(f"the run ended before its input did ({report.stop.kind}): {report.stop.detail}")
     folder = shlex.quote(str(run.folder.path))

@@ -11,7 +11,8 @@ from headcount.core.batches import Batch
 from headcount.core.prepared import Prepared
 from headcount.outcome import Kind, Outcome, Problem, Status
 
-UNCONFIRMED = Problem(Kind.UNCONFIRMED, "the vendor has not confirmed the contact")
+_UNCONFIRMED = Problem(Kind.UNCONFIRMED, "the vendor has not confirmed the contact")
+_UNCONFIRMABLE = Problem(Kind.UNCONFIRMED, "it has no external id that it could be found by")
 _CONFIRMED = Problem(Kind.EXISTS, "the vendor has told of its creation")
 
 
@@ -64,9 +65,9 @@ class Inquiry:
             if status not in asked:
                 kept.append(outcome)
             elif status is Status.ACCEPTED and not self._confirms(key):
-                settled.append(attrs.evolve(outcome, problem=UNCONFIRMED))
+                settled.append(attrs.evolve(outcome, problem=_UNCONFIRMABLE))
             elif (word := self._confirmed(key)) is None:
-                asked[status][position] = outcome.problem or UNCONFIRMED
+                asked[status][position] = outcome.problem or _UNCONFIRMED
             elif status is Status.ACCEPTED:
                 settled.append(attrs.evolve(outcome, status=Status.CREATED, problem=None, vendor_id=word.vendor_id))
             else:
