@@ -34,14 +34,13 @@ class People:
     """At the vendor before the run."""
 
     @classmethod
-    def drawn(cls, draw: random.Random, count: int = ROWS) -> People:
-        """A hundredth of bad rows, as many that are there already, twice as many repeats of earlier rows."""
+    def drawn(cls, draw: random.Random, vendor: str, count: int = ROWS) -> People:
+        """A hundredth of bad rows, as many repeats, and as many that are there already (Sinch cannot tell)."""
         rows = draw.sample(range(1, count), count // 25)
-        bad, existing, later = (frozenset(rows[part::4]) for part in range(3))
-        later |= frozenset(rows[3::4])
-        owners = [row for row in range(count) if row not in bad and row not in later]
-        repeats = {row: owner for row in later if (owner := draw.choice(owners)) < row}
-        return cls(count, bad, repeats, existing)
+        bad, existing, *later = (frozenset(rows[part::4]) for part in range(4))
+        owners = sorted(set(range(count)) - bad.union(*later))
+        repeats = {row: owner for row in sorted(frozenset().union(*later)) if (owner := draw.choice(owners)) < row}
+        return cls(count, bad, repeats, frozenset() if vendor == "sinch" else existing)
 
     @property
     def valid(self) -> frozenset[int]:
@@ -67,8 +66,8 @@ class People:
 
     def switches(self, vendor: str, **more: Any) -> dict[str, Any]:
         """Faults for `serve`: the contacts that the vendor has from the start."""
-        known = {"emarsys": self.email, "pabbly": self.phone}.get(vendor)
-        there = {} if known is None else {"existing": tuple(known(row) for row in sorted(self.existing))}
+        key = self.email if vendor == "emarsys" else self.phone
+        there = {"existing": tuple(key(row) for row in sorted(self.existing))} if self.existing else {}
         return {vendor: {**there, **more}}
 
 

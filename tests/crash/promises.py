@@ -28,9 +28,10 @@ class Account:
         self.in_flight = in_flight
         self.kills = 0
         self.said: dict[int, Status] = {}
+        self._asked = False
 
     def after_a_kill(self, *, asked: bool = False) -> None:
-        """What the journal says is true. `asked`: the vendor was asked about unknown rows."""
+        """What the journal says is true. `asked`: the process asked the vendor about unknown rows."""
         self.kills += 1
         if (self.run / "journal.sqlite").is_file():
             self._judge(journal_of(self.run), asked=asked)
@@ -59,15 +60,32 @@ class Account:
 
     def all_was_sent(self, told: dict[int, Status]) -> None:
         """With nothing in its way a resume leaves no row behind, and each gets what it deserves."""
-        left = rows_of(told, Status.NOT_SENT)
-        assert not left, f"{len(left)} rows are not sent, such as {left[:3]}"
+        self.none_is(told, Status.NOT_SENT)
         assert rows_of(told, Status.REJECTED) == sorted(self.people.bad)
         assert rows_of(told, Status.SKIPPED) == sorted(self.people.repeats)
         landed = self.watch.written()
         for row in self.people.valid - landed.keys() - self.people.existing:
             assert told[row] is Status.UNKNOWN, f"row {row + 1} is lost: {told[row]}, and not at the vendor"
 
+    def unknown_was_asked_for(self, told: dict[int, Status]) -> None:
+        """After a reconcile nothing is unknown; at Sinch, what is not found: it may be on its way."""
+        if self.watch.vendor == "sinch":
+            told = {row: told[row] for row in self.watch.written()}
+        self.none_is(told, Status.UNKNOWN)
+
+    def all_is_there_once(self, told: dict[int, Status]) -> None:
+        """Each valid row is at the vendor, once, and none besides. At Sinch all but those that are unknown."""
+        missing = set(rows_of(told, Status.UNKNOWN)) if self.watch.vendor == "sinch" else set()
+        landed = self.watch.written()
+        assert landed.keys() | self.people.existing == self.people.valid - missing | self.people.existing
+        assert set(landed.values()) == {1}
+
+    def none_is(self, told: dict[int, Status], status: Status) -> None:
+        rows = rows_of(told, status)
+        assert not rows, f"{len(rows)} rows are {status}, such as {rows[:3]}"
+
     def _judge(self, noted: dict[int, Status], *, asked: bool) -> None:
+        self._asked |= asked
         for row, status in self.said.items():
             free = (Status.NOT_SENT, Status.UNKNOWN) if asked else (Status.NOT_SENT,)
             assert status in free or noted.get(row) is status, f"row {row + 1} was {status}, is {noted.get(row)}"
@@ -83,7 +101,7 @@ class Account:
             if status in CONFIRMED:
                 assert row in written, f"row {row + 1} is {status}, and was never written"
             elif status is Status.EXISTING:
-                assert row in self.people.existing or (asked and row in written), f"row {row + 1} does not exist"
+                assert row in self.people.existing or (self._asked and row in written), f"row {row + 1} does not exist"
             elif status is Status.REJECTED:
                 assert row in self.people.bad, f"row {row + 1} is rejected"
             elif status is Status.SKIPPED:
