@@ -17,7 +17,9 @@ class Word:
     vendor_id: str | None
 
 
-def take(status: Status, problem: Problem | None = None, *, id_known: bool = True, told: Word | None = None) -> Inquired:
+def take(
+    status: Status, problem: Problem | None = None, *, id_known: bool = True, told: Word | None = None
+) -> Inquired:
     """One row, the third of its run, whose key is found by an id or not, and told of or not."""
     chunk = Prepared(2, [b"{}"], ["key"], [("key",)])
     inquiry = Inquiry(lambda key: id_known and key == "key", lambda key: told if key == "key" else None)
