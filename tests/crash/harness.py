@@ -42,6 +42,11 @@ class People:
         repeats = {row: owner for row in sorted(frozenset().union(*later)) if (owner := draw.choice(owners)) < row}
         return cls(count, bad, repeats, frozenset() if vendor == "sinch" else existing)
 
+    def first(self, count: int) -> People:
+        """The first of these rows."""
+        bad, existing = (frozenset(row for row in rows if row < count) for rows in (self.bad, self.existing))
+        return People(count, bad, {row: owner for row, owner in self.repeats.items() if row < count}, existing)
+
     @property
     def valid(self) -> frozenset[int]:
         """What is to be sent."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Status
@@ -125,5 +123,5 @@ def rows_of(told: dict[int, Status], status: Status) -> list[int]:
     return [row for row, said in sorted(told.items()) if said is status]
 
 
-def read_lines(path: Path) -> Iterable[Any]:
+def read_lines(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines()
