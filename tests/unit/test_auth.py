@@ -164,9 +164,7 @@ class TokenServer:
         return Reply(200, {}, body.encode())
 
 
-def credentials(
-    clock: Clock | None = None, url: str = "https://auth.example.com/oauth2/token"
-) -> ClientCredentials:
+def credentials(clock: Clock | None = None, url: str = "https://auth.example.com/oauth2/token") -> ClientCredentials:
     return ClientCredentials(url, "key-id", Secret(SECRET), clock=clock or Clock())
 
 
@@ -189,9 +187,7 @@ def test_the_token_call_is_a_form_with_http_basic() -> None:
 
     def handler(connection: socket.socket) -> None:
         seen.append(read_request(connection))
-        connection.sendall(
-            reply(200, b'{"access_token": "t0ken", "token_type": "bearer", "expires_in": 3599}')
-        )
+        connection.sendall(reply(200, b'{"access_token": "t0ken", "token_type": "bearer", "expires_in": 3599}'))
 
     with Server(handler) as tokens, Server(answering(reply(200, b"{}"))) as api:
         carrier = HttpTransport(credentials(url=f"{tokens.url}/oauth2/token"))
@@ -293,9 +289,7 @@ def test_an_unreadable_token_reply_may_be_asked_for_again(body: bytes) -> None:
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_refused_credentials_are_fatal_and_name_the_vendor_s_code(status: int) -> None:
     server = TokenServer()
-    body = (
-        b'{"error": "invalid_client", "error_description": "canary-secret is wrong", "error_hint": "canary"}'
-    )
+    body = b'{"error": "invalid_client", "error_description": "canary-secret is wrong", "error_hint": "canary"}'
     server.answer = lambda: Reply(status, {}, body)
     answer = failure(credentials(), server)
     assert answer.kind is Kind.FORBIDDEN
@@ -305,7 +299,15 @@ def test_refused_credentials_are_fatal_and_name_the_vendor_s_code(status: int) -
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b'{"error": "canary-secret"}', b'{"error": {"code": 1}}', b'{"error": "can\\nary"}'],
+    [
+        b"",
+        b"<html>",
+        b'{"error": "canary-secret"}',
+        b'{"error": "CANARY-SECRET"}',
+        b'{"error": "canary"}',
+        b'{"error": {"code": 1}}',
+        b'{"error": "can\\nary"}',
+    ],
 )
 def test_refused_credentials_without_a_usable_code(body: bytes) -> None:
     server = TokenServer()
@@ -313,6 +315,7 @@ def test_refused_credentials_without_a_usable_code(body: bytes) -> None:
     answer = failure(credentials(), server)
     assert isinstance(answer.fatal, CredentialsError)
     assert "\n" not in str(answer.fatal)
+    assert "canary" not in repr(answer).lower()
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 404, 405, 410, 415])

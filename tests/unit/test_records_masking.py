@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headcount.records.masking import mask
+from headcount.records.masking import Words, mask
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,64 @@ def test_hostile_text_takes_linear_time(piece: str) -> None:
     began = time.process_time()
     assert len(mask(text, values)) <= 300
     assert time.process_time() - began < 4
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("for STRASSE 7 in MÜNCHEN", "for <street> 7 in <city>"),
+        ("for Stra%C3%9Fe+7 in m%c3%bcnchen", "for <street>+7 in <city>"),
+        ("for Stra\\u00dfe 7 in M\\u00FCnchen\\/", "for <street> 7 in <city>/"),
+        ("for Stra&szlig;e 7 in M&#252;nchen &amp; more", "for <street> 7 in <city> & more"),
+        ("for Mu\u0308nchen", "for <city>"),
+        ('{"quoted":"Jo \\"J\\" Roe"}', '{"quoted":"<name>"}'),
+        ("100%25 off is a value, 100% off is too", "<rate> is a value, <rate> is too"),
+    ],
+)
+def test_a_value_is_found_however_it_is_written(text: str, expected: str) -> None:
+    values = {"street": "Straße", "city": "München", "name": 'Jo "J" Roe', "rate": "100% off"}
+    assert mask(text, values) == expected
+
+
+@pytest.mark.parametrize("filler", ["Mary-Ann Smithson-Jones Esquire", "\x1b[31mx", "x\u200b"])
+@pytest.mark.parametrize("value", ["Zbigniew Walczak", "zbigniew@example.org", "+48 22 555 01 23", "Zbi " * 300])
+def test_a_value_at_the_cut_is_not_shown_in_part(filler: str, value: str) -> None:
+    for shift in range(len(filler) + 1):
+        text = "." * shift + filler * 400
+        for place in range(900, 1100, 7):
+            before = text[:place].rpartition("\x1b")[0] or text[:place]
+            masked = mask(before + value + " and more" * 1000, {"a": filler, "b": value})
+            assert not any(part in masked.lower() for part in ("zbi", "walc", "+48", "22", "555", "01 2"))
+            shaped = mask(before + " " + value + " and more" * 1000, {"a": filler})
+            if "@" in value or "+" in value:
+                assert not any(part in shaped.lower() for part in ("zbi", "+48", "22 5", "555", "01 2"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no Selvig here", "no <masked> here"),
+        ("no SELVIGSON here", "no <masked> here"),
+        ("no elvigs here, nor vig", "no <masked> here, nor vig"),
+        ("no Li, list or selv", "no Li, list or selv"),
+        ("no 12345 and no 1234567", "no 12345 and no <masked>"),
+        ("masked masked", "masked masked"),
+    ],
+)
+def test_words_of_other_contacts_are_found_whole_and_long_pieces_too(text: str, expected: str) -> None:
+    assert mask(text, {}, Words(["Erik Selvigson", "selvig", "Li", "12 34 56"])) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "the token eyJhbGciOiJSUzI1NiIsInR5cCI6.eyJpc3MiOiJodHRwczovL2F1dGg is no good",
+            "the token <masked>.<masked>",
+        ),
+        ("see https://developers.example.com/docs/conversation/api-reference/v1", "see https://"),
+        ("BILLING_CREDIT_LIMIT_BREACHED", "BILLING_CREDIT_LIMIT_BREACHED"),
+    ],
+)
+def test_what_looks_like_a_token_is_masked(text: str, expected: str) -> None:
+    assert mask(text, {}).startswith(expected)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import attrs
 import pytest
@@ -19,6 +20,7 @@ from headcount.errors import EndpointError, UsageError
 from headcount.outcome import Kind
 from headcount.transport import HttpTransport, check_endpoint
 from tests.sockets import (
+    CERTIFICATE,
     Handler,
     Server,
     answering,
@@ -137,10 +139,7 @@ def test_each_thread_has_a_connection_of_its_own() -> None:
 
     with Server(handler) as server, transport() as carrier:
         answers: list[Reply | Failure] = []
-        threads = [
-            threading.Thread(target=lambda: answers.append(carrier.send(post(server.url), 5)))
-            for _ in range(3)
-        ]
+        threads = [threading.Thread(target=lambda: answers.append(carrier.send(post(server.url), 5))) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -555,6 +554,17 @@ def test_authorities_that_cannot_be_read_are_a_usage_error(monkeypatch: pytest.M
 # Closing
 
 
+def test_no_key_of_a_connection_is_written_for_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authorities, keys = tmp_path / "authorities.pem", tmp_path / "keys"
+    authorities.write_text(CERTIFICATE, encoding="ascii")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authorities))
+    monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
+    with Server(answering(reply(200, b"{}")), tls=server_tls()) as server, transport() as carrier:
+        assert isinstance(carrier.send(post(server.url), 5), Reply)
+    written = keys.read_text(encoding="ascii").splitlines() if keys.exists() else []
+    assert [line for line in written if not line.startswith("#")] == []
+
+
 def test_closing_ends_the_calls_under_way_at_once() -> None:
     received = threading.Event()
 
@@ -663,3 +673,23 @@ def test_an_endpoint_that_is_refused(url: str) -> None:
         check_endpoint(url)
     assert "canary" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 401, 500])
+def test_a_secret_that_the_reply_quotes_is_taken_out_of_it(status: int) -> None:
+    secret = "Canary/key+4711"
+    said = f'{{"a": "{secret}", "b": "x{secret.upper()}x", "c": "Canary%2fkey%2B4711", "d": "canary"}}'.encode()
+    carrier = HttpTransport(BearerKey(Secret(secret)))
+    with Server(answering(reply(status, said))) as server:
+        answer = carrier.send(post(server.url), 5)
+        carrier.close()
+    assert isinstance(answer, Reply)
+    assert answer.body == b'{"a": "***", "b": "x***x", "c": "***", "d": "canary"}'
+
+
+def test_a_secret_as_short_as_a_word_of_the_vendors_leaves_the_reply_as_it_is() -> None:
+    carrier = HttpTransport(BearerKey(Secret("data")))
+    with Server(answering(reply(200, b'{"data": {}}'))) as server:
+        answer = carrier.send(post(server.url), 5)
+        carrier.close()
+    assert isinstance(answer, Reply) and answer.body == b'{"data": {}}'

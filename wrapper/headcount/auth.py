@@ -26,7 +26,11 @@ from headcount.transport import Authorization, Exchange, check_endpoint
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HEADER_TOKEN = re.compile(r"[\x21-\x7e]+")
-_ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_ERROR_CODES = frozenset(
+    "invalid_request invalid_client invalid_grant unauthorized_client unsupported_grant_type invalid_scope "
+    "access_denied server_error temporarily_unavailable".split()
+)
+"""The codes that are told, RFC 6749 sections 4.1.2.1 and 5.2: any other could be what we have sent."""
 _NO_CLOCK_SHOWS = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 """From this moment on a date is no clock's."""
 
@@ -68,7 +72,8 @@ class BearerKey:
 
     def authorize(self, exchange: Exchange, timeout: float) -> Authorization:
         """The same header for every call."""
-        return Authorization({"Authorization": f"Bearer {self._key.reveal()}"})
+        key = self._key.reveal()
+        return Authorization({"Authorization": f"Bearer {key}"}, secrets=(key,))
 
     def review(self, reply: Reply, authorization: Authorization) -> Reply:
         """A refused key stays refused."""
@@ -121,7 +126,7 @@ class Wsse:
         moment = self._wall_clock() + offset
         created = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         header = wsse_header(self._username, self._secret, self._nonce(), created)
-        return Authorization({"X-WSSE": header}, basis=offset)
+        return Authorization({"X-WSSE": header}, basis=offset, secrets=(self._secret.reveal(),))
 
     def review(self, reply: Reply, authorization: Authorization) -> Reply:
         """Marks a 401 as renewable if it was the first clock's fault."""
@@ -194,7 +199,7 @@ class ClientCredentials:
         """
         with self._lock:
             if self._token and self._clock() < self._token.good_until:
-                return _bearer(self._token)
+                return self._bearer(self._token)
             if self._put_off and self._clock() < self._put_off[1]:
                 return self._put_off[0]
             fetch, mine = self._fetch, Future[_Token | Failure]()
@@ -207,7 +212,7 @@ class ClientCredentials:
                 answer = fetch.result(timeout)
             except TimeoutError:
                 return Failure(Kind.UNAVAILABLE, False, "no token: the token server did not answer in time")
-        return answer if isinstance(answer, Failure) else _bearer(answer)
+        return answer if isinstance(answer, Failure) else self._bearer(answer)
 
     def review(self, reply: Reply, authorization: Authorization) -> Reply:
         """On a 401 drops that token, unless a newer one has taken its place already."""
@@ -239,6 +244,10 @@ class ClientCredentials:
             fetch.set_result(answer)
         return answer
 
+    def _bearer(self, token: _Token) -> Authorization:
+        secrets = (token.text, self._client_secret.reveal())
+        return Authorization({"Authorization": f"Bearer {token.text}"}, basis=token, secrets=secrets)
+
     def _ask(self, exchange: Exchange, timeout: float) -> _Token | Failure:
         asked_at = self._clock()
         reply = exchange(self._token_request(), timeout)
@@ -267,7 +276,7 @@ class ClientCredentials:
     def _refusal(self, reply: Reply) -> Failure:
         """What a token server's status outside 2xx means; nothing of the call itself has left."""
         code = _members(reply.body).get("error")
-        named = isinstance(code, str) and _ERROR_CODE.fullmatch(code) and code != self._client_secret.reveal()
+        named = isinstance(code, str) and code in _ERROR_CODES
         answer = f"the token server answered {reply.status}" + (f" ({code})" if named else "")
         status = reply.status
         if status in (400, 401, 403):
@@ -279,10 +288,6 @@ class ClientCredentials:
             return Failure(Kind.UNAVAILABLE, False, answer, headers=reply.headers)
         wrong = EndpointError(f"the token address is not one: {answer}")
         return Failure(Kind.UNAVAILABLE, False, answer, wrong, reply.headers)
-
-
-def _bearer(token: _Token) -> Authorization:
-    return Authorization({"Authorization": f"Bearer {token.text}"}, basis=token)
 
 
 def _members(body: bytes) -> Mapping[str, Any]:

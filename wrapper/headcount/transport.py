@@ -12,9 +12,10 @@ import logging
 import re
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Protocol
+from urllib.parse import quote
 
 import attrs
 import httpcore
@@ -30,6 +31,8 @@ _KEEPALIVE_SECONDS = 4.0
 """How long an idle connection is used again: below the 5 s after which common servers close theirs, since
 a request that meets the close cannot be told from one that was read."""
 _USER_AGENT = f"headcount/{version('headcount')}"
+_SHORTEST_SECRET = 8
+"""Characters; a shorter one could be a word of the vendor's."""
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 
 
@@ -55,6 +58,8 @@ class Authorization:
 
     headers: Mapping[str, str] = attrs.field(repr=False)
     basis: object = attrs.field(default=None, repr=False)
+    secrets: Sequence[str] = attrs.field(default=(), repr=False)
+    """What no reply is to show, should the vendor quote it."""
 
 
 class Auth(Protocol):
@@ -155,16 +160,16 @@ class HttpTransport:
 
     `auth` authorizes every call. `max_reply_bytes` caps what is read of a reply. `tls` replaces the default
     context (certifi's authorities, or those that SSL_CERT_FILE or SSL_CERT_DIR name); it must verify.
+
+    Of the environment nothing else counts: no proxy that it names (HTTPS_PROXY and the like) is used, and no key
+    of a connection is written to the file that SSLKEYLOGFILE names.
     """
 
     def __init__(
         self, auth: Auth, *, max_reply_bytes: int = MAX_REPLY_BYTES, tls: ssl.SSLContext | None = None
     ) -> None:
         """Raises UsageError for a context that does not verify, or authorities that cannot be read."""
-        try:
-            self._tls = tls or httpx.create_ssl_context()
-        except OSError as error:
-            raise UsageError(f"the certificate authorities cannot be read: {error.strerror}") from None
+        self._tls = tls or _default_tls()
         if self._tls.verify_mode is not ssl.CERT_REQUIRED or not self._tls.check_hostname:
             raise UsageError("the TLS context must verify certificates and host names")
         self._auth = auth
@@ -199,7 +204,9 @@ class HttpTransport:
             if isinstance(authorization, Failure):
                 return authorization
             answer = self._exchange(line, request, authorization.headers, whole)
-        return answer if isinstance(answer, Failure) else self._auth.review(answer, authorization)
+        if isinstance(answer, Failure):
+            return answer
+        return self._auth.review(_without(answer, authorization.secrets), authorization)
 
     def close(self) -> None:
         """Ends calls under way (as lost) and closes the connections; later calls fail, not handed over."""
@@ -260,6 +267,29 @@ class HttpTransport:
                 text = f"the reply is longer than {self._max_reply_bytes} bytes"
                 return Failure(Kind.UNREADABLE_REPLY, True, text)
         return b"".join(pieces)
+
+
+def _default_tls() -> ssl.SSLContext:
+    try:
+        context = httpx.create_ssl_context()
+    except OSError as error:
+        raise UsageError(f"the certificate authorities cannot be read: {error.strerror}") from None
+    # SSLKEYLOGFILE would let whoever has that file read the contacts off the wire. typeshed knows of no None here.
+    context.keylog_filename = None  # type: ignore[assignment]
+    return context
+
+
+def _without(reply: Reply, secrets: Iterable[str]) -> Reply:
+    """The reply with `***` for each secret in it, in upper or lower case, or escaped as in a URL."""
+    body = reply.body
+    lowered = body.lower()
+    for secret in secrets:
+        if len(secret) < _SHORTEST_SECRET:
+            continue
+        for form in {secret, quote(secret), quote(secret, safe="")}:
+            if form.lower().encode() in lowered:
+                body = re.sub(re.escape(form.encode()), b"***", body, flags=re.IGNORECASE)
+    return reply if body is reply.body else attrs.evolve(reply, body=body)
 
 
 def _on_the_wire(request: Request, authorization: Mapping[str, str], body: _Body) -> httpcore.Request:

@@ -17,16 +17,19 @@ from headcount.core.answers import Judgement
 from headcount.core.batches import Batch, Envelope, Limits
 from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
+from headcount.core.text import is_utf8
 from headcount.errors import UsageError
 from headcount.outcome import Kind, Problem
 from headcount.records.check import ContactCheck, text_values
 from headcount.records.fields import Layout
-from headcount.records.masking import mask
+from headcount.records.masking import Words, mask
 from headcount.transport import Auth, check_endpoint
 
 T = TypeVar("T")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}|-?[0-9]{1,6}")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PATH = re.compile(r"[A-Za-z0-9_.\[\]-]{1,200}")
+_LONG = 7  # shorter ids can stand in a contact by chance
 JSON_HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 SILENT = Problem(Kind.UNANSWERED, "the reply does not say what became of the contact")
 Endpoint = str | Mapping[str, str] | None
@@ -145,11 +148,14 @@ def secret_from_environment(name: str) -> Secret:
 
 def _only_line(file: str, variable: str) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+        content = Path(file).read_bytes()
     except OSError as error:
         raise UsageError(f"{variable}: {file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{variable}: {file} is not UTF-8 text") from None
+    # What a strict decoder raises would hold the content, and stay in the context of what is raised here.
+    text = content.decode("utf-8", "surrogateescape")
+    if not is_utf8(text):
+        raise UsageError(f"{variable}: {file} is not UTF-8 text")
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def check_mode(vendor: str, mode: str, modes: Collection[str]) -> None:
@@ -186,9 +192,47 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def code(value: object) -> str | None:
-    """A vendor's code, verbatim, or None for what is none: it is kept and shown, so it may hold nothing else."""
-    return _matching(_CODE, value)
+class Texts:
+    """The texts of one reply, made fit to keep. Any of them can speak of any contact of the batch, or quote them all.
+
+    The contacts are decoded at the first text: most replies have none.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._known: tuple[list[dict[str, str]], Words] | None = None
+
+    def masked(self, text: object, position: int | None = None) -> str | None:
+        """A vendor's text, of the contact at this position or of them all, without what is personal.
+
+        None for what is no text.
+        """
+        if not isinstance(text, str) or not text:
+            return None
+        contacts, words = self._of_contacts()
+        of = contacts if position is None else [contacts[position]]
+        return mask(text, [value for values in of for value in values.items()], words) or None
+
+    def code(self, value: object) -> str | None:
+        """A vendor's code, verbatim, or None for what is none: it is kept and shown, so it may hold nothing else."""
+        text = _matching(_CODE, value)
+        if text is None or text.lstrip("-").isdigit():
+            return text
+        _, words = self._of_contacts()
+        return None if words.hold_all_of(text) else text
+
+    def field(self, value: object) -> str | None:
+        """The path of a field that an error names, or None for what is none."""
+        text = _matching(_PATH, value)
+        return None if text is None or self.masked(text) != text else text
+
+    def _of_contacts(self) -> tuple[list[dict[str, str]], Words]:
+        if self._known is None:
+            decoded = (msgspec.json.decode(payload) if payload else None for payload in self._batch.payloads)
+            contacts = [text_values(contact) for contact in decoded]
+            words = Words(value for values in contacts for value in values.values())
+            self._known = contacts, words
+        return self._known
 
 
 def identifier(value: object) -> str | None:
@@ -196,27 +240,16 @@ def identifier(value: object) -> str | None:
     return _matching(_IDENTIFIER, value)
 
 
+def identifier_of(value: str | None, payload: bytes) -> str | None:
+    """The id, or None where it is a piece of the contact itself, such as its phone number."""
+    return None if value is not None and len(value) >= _LONG and value.encode() in payload else value
+
+
 def _matching(pattern: re.Pattern[str], value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     text = str(value)
     return text if pattern.fullmatch(text) else None
-
-
-def masked(text: object, payload: bytes | None = None) -> str | None:
-    """A vendor's text, fit to keep: the contact's own values and whatever looks personal are taken out.
-
-    None for what is no text.
-    """
-    if not isinstance(text, str) or not text:
-        return None
-    values = text_values(msgspec.json.decode(payload)) if payload else {}
-    return mask(text, values) or None
-
-
-def only_payload(batch: Batch) -> bytes | None:
-    """The one contact that a text about the whole batch can speak of, if there is but one."""
-    return batch.payloads[0] if len(batch) == 1 else None
 
 
 def guarded(read: Callable[[], Judgement], otherwise: Callable[[], Judgement]) -> Judgement:

@@ -22,15 +22,14 @@ from headcount.destinations.base import (
     JSON_HEADERS,
     SILENT,
     Endpoint,
+    Texts,
     check_mode,
-    code,
     decoded,
     environment,
     given,
     guarded,
     identifier,
-    masked,
-    only_payload,
+    identifier_of,
     relocated,
     secret_from_environment,
 )
@@ -227,11 +226,12 @@ def _read(batch: Batch, reply: Reply) -> Judgement:
 
 def _refusal(batch: Batch, reply: Reply, number: str, text: object) -> Judgement:
     """A refusal of the whole: by status, and by code with status 400 or, as some codes come, inside a 200."""
-    detail = masked(text, only_payload(batch))
+    texts = Texts(batch)
+    detail = texts.masked(text)
     if reply.status != 400 and not reply.successful:
-        return judge_status(reply, detail, code(number))
+        return judge_status(reply, detail, texts.code(number))
     _, kind = _CONTACT_CODES.get(number, _UNLISTED)
-    problem = Problem(kind, detail, code(number), reply.status)
+    problem = Problem(kind, detail, texts.code(number), reply.status)
     match number:
         case "1000":
             return Judgement(Meaning.TOO_LARGE, problem=attrs.evolve(problem, kind=Kind.TOO_LARGE))
@@ -261,18 +261,19 @@ def _read_result(batch: Batch, reply: Reply, data: object) -> Judgement:
         error = _read_error(errors[_NO_KEY])
         return _refusal(batch, reply, error.code or "2004", error.text)
     named, sure = _named(batch, errors)
+    texts = Texts(batch)
     statuses = [Status.CREATED] * len(batch)
     problems: dict[int, Problem] = {}
     vendor_ids: list[str | None] = [None] * len(batch)
     for position, raw in named.items():
         error = _read_error(raw)
         statuses[position] = error.status
-        detail = masked(error.text, batch.payloads[position])
-        problems[position] = Problem(error.kind, detail, error.code, reply.status)
+        detail = texts.masked(error.text, position)
+        problems[position] = Problem(error.kind, detail, texts.code(error.code), reply.status)
     rest = [position for position in range(len(batch)) if position not in named]
     if readable and sure and ids is not None and len(ids) == len(rest) and len(set(ids)) == len(ids):
         for position, vendor_id in zip(rest, ids, strict=True):
-            vendor_ids[position] = vendor_id
+            vendor_ids[position] = identifier_of(vendor_id, batch.payloads[position])
     else:
         # The ids cannot be told apart by their order: who was created is for a read-back to say.
         for position in rest:
@@ -297,7 +298,7 @@ def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
         ids = _ids(found.get(position))
         absent = position in errors and _read_error(errors[position]).code == "2008"
         if ids and not absent:
-            vendor_ids[position] = ids[0] if len(ids) == 1 else None
+            vendor_ids[position] = identifier_of(ids[0], batch.payloads[position]) if len(ids) == 1 else None
             if len(ids) == 1 and ids[0] in created and batch.keys.count(batch.keys[position]) == 1:
                 answer.statuses[position] = Status.CREATED
                 del answer.problems[position]
@@ -364,7 +365,7 @@ def _ids(raw: object) -> list[str] | None:
 
 @attrs.frozen
 class _Error:
-    """What an error says of its contact, with the vendor's code and text."""
+    """What an error says of its contact, with the vendor's code and text, as they came."""
 
     status: Status
     kind: Kind
@@ -378,5 +379,5 @@ def _read_error(raw: object) -> _Error:
         raw = raw[0]
     if not isinstance(raw, dict) or not raw:
         return _Error(*_UNLISTED, None, raw)
-    errors = [_Error(*_CONTACT_CODES.get(number, _UNLISTED), code(number), text) for number, text in raw.items()]
+    errors = [_Error(*_CONTACT_CODES.get(number, _UNLISTED), number, text) for number, text in raw.items()]
     return min(errors, key=lambda error: _WORST_FIRST.index(error.status))

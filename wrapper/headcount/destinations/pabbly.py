@@ -23,13 +23,13 @@ from headcount.destinations.base import (
     JSON_HEADERS,
     SILENT,
     Endpoint,
+    Texts,
     check_mode,
     decoded,
     given,
     guarded,
     identifier,
-    masked,
-    only_payload,
+    identifier_of,
     relocated,
     secret_from_environment,
 )
@@ -44,6 +44,9 @@ _ATTRIBUTES = "attributes."
 _ON_DUPLICATE = ("skip", "overwrite")
 _FAILED = frozenset({"error", "fail", "failed", "failure"})
 _PAGE_SIZE = 25
+_DUPLICATE = re.compile(r"duplicate|already exist|^(?!.*\bno\b).*\bexists\b", re.IGNORECASE)
+_MOST_READ = 1000
+"""Characters of a text that are searched for such words."""
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 
 
@@ -238,7 +241,7 @@ def _read(batch: Batch, reply: Reply) -> Judgement:
     if envelope is None:
         return judge_status(reply)
     if not reply.successful and reply.status != 400:
-        return judge_status(reply, masked(envelope.text, only_payload(batch)))
+        return judge_status(reply, Texts(batch).masked(envelope.text))
     result = _result(envelope.data)
     if not reply.successful or envelope.failed:
         return _read_refusal(batch, reply, envelope, result)
@@ -259,7 +262,7 @@ def _read_refusal(batch: Batch, reply: Reply, envelope: _Envelope, result: _Resu
         told_apart = bool(result.failures or result.failedContacts)
     if result.createdContacts or told_apart:
         return _matched(batch, reply, result, envelope.text or "the vendor names no reason")
-    status, problem = _failure(envelope.text, only_payload(batch), reply)
+    status, problem = _failure(envelope.text, Texts(batch), None, reply)
     if len(batch) == 1 and status is Status.EXISTING:
         return Judgement(Meaning.ANSWERED, Answer([status], {0: problem}))
     return Judgement(Meaning.REFUSED, problem=attrs.evolve(problem, kind=Kind.REFUSED))
@@ -284,6 +287,7 @@ def _matched(batch: Batch, reply: Reply, result: _Result, refusal: str | None) -
         # As many created as were sent: all are, though the echo may write a number differently.
         return Judgement(Meaning.ANSWERED, Answer.same(len(batch), Status.CREATED))
     answer = Answer.same(len(batch), Status.UNKNOWN, SILENT)
+    contacts = Texts(batch)
     places = _places(batch)
     strays = 0
     for entry in created:
@@ -299,7 +303,7 @@ def _matched(batch: Batch, reply: Reply, result: _Result, refusal: str | None) -
         if place is None:
             texts.append(failure.text or refusal)
         else:
-            _enter(answer, place, *_failure(failure.text or refusal, batch.payloads[place], reply))
+            _enter(answer, place, *_failure(failure.text or refusal, contacts, place, reply))
     left = [place for place, status in enumerate(answer.statuses) if status is Status.UNKNOWN]
     if failures is None or (strays and texts) or len(left) != strays + len(texts):
         return Judgement(Meaning.ANSWERED, answer)
@@ -307,11 +311,11 @@ def _matched(batch: Batch, reply: Reply, result: _Result, refusal: str | None) -
         for place in left if refusal is None else ():
             _enter(answer, place, Status.CREATED)
         return Judgement(Meaning.ANSWERED, answer)
-    if len({_failure(text, None, reply)[0] for text in texts}) > 1:
+    if len(set(map(_status, texts))) > 1:
         # All of these failed, some of them as duplicates: which, is for a read-back to say.
-        return Judgement(Meaning.ANSWERED, answer, hint=_failure(None, None, reply)[1])
+        return Judgement(Meaning.ANSWERED, answer, hint=_failure(None, contacts, None, reply)[1])
     for place in left:
-        status, problem = _failure(texts[0], batch.payloads[place], reply)
+        status, problem = _failure(texts[0], contacts, place, reply)
         if len(set(texts)) > 1:
             problem = attrs.evolve(problem, detail="one of several reasons; the vendor does not say whose is which")
         _enter(answer, place, status, problem)
@@ -337,12 +341,17 @@ def _failed(raw: object) -> _Failed:
     return msgspec.convert(raw, _Failed) if isinstance(raw, dict) else _Failed()
 
 
-def _failure(text: str | None, payload: bytes | None, reply: Reply) -> tuple[Status, Problem]:
-    """A failed contact; the vendor's own app tells a duplicate by such words in the text."""
-    detail = masked(text, payload)
-    if text and re.search(r"duplicate|already exist|^(?!.*\bno\b).*\bexists\b", text, re.IGNORECASE):
+def _failure(text: str | None, contacts: Texts, place: int | None, reply: Reply) -> tuple[Status, Problem]:
+    """What a text says of the failed contact at this place, or of them all."""
+    detail = contacts.masked(text, place)
+    if _status(text) is Status.EXISTING:
         return Status.EXISTING, Problem(Kind.EXISTS, detail, http_status=reply.status)
     return Status.REJECTED, Problem(Kind.REFUSED, detail or "the vendor names no reason", http_status=reply.status)
+
+
+def _status(text: str | None) -> Status:
+    """The vendor's own app tells a duplicate by such words in the text of a failed contact."""
+    return Status.EXISTING if text and _DUPLICATE.search(text[:_MOST_READ]) else Status.REJECTED
 
 
 def _places(batch: Batch) -> dict[str, int]:
@@ -361,7 +370,7 @@ def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
     if envelope is None or not reply.successful:
         return judge_status(reply)
     if envelope.failed:
-        refused = Problem(Kind.REFUSED, masked(envelope.text, batch.payloads[0]), http_status=reply.status)
+        refused = Problem(Kind.REFUSED, Texts(batch).masked(envelope.text), http_status=reply.status)
         return Judgement(Meaning.REFUSED, problem=refused)
     contacts = _result(envelope.data).contacts
     if contacts is None:
@@ -370,7 +379,8 @@ def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
     for entry in stored:
         if _digits(entry.mobile) == batch.keys[0]:
             problem = Problem(Kind.EXISTS, "found by its mobile", http_status=reply.status)
-            return Judgement(Meaning.ANSWERED, Answer([Status.EXISTING], {0: problem}, [identifier(entry.id)]))
+            vendor_id = identifier_of(identifier(entry.id), batch.payloads[0])
+            return Judgement(Meaning.ANSWERED, Answer([Status.EXISTING], {0: problem}, [vendor_id]))
     if len(stored) >= _PAGE_SIZE or not all(_digits(entry.mobile) for entry in stored):
         # The search may be by part of the number, and a full page, or an odd entry, may hide the one that is meant.
         return Judgement(Meaning.ANSWERED, Answer([Status.UNKNOWN], {0: SILENT}))

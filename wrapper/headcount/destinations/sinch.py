@@ -25,15 +25,14 @@ from headcount.destinations.base import (
     JSON_HEADERS,
     SILENT,
     Endpoint,
+    Texts,
     check_mode,
-    code,
     decoded,
     environment,
     given,
     guarded,
     identifier,
-    masked,
-    only_payload,
+    identifier_of,
     relocated,
     secret_from_environment,
 )
@@ -50,7 +49,6 @@ _EXTERNAL_ID = "external_id\n"
 _PHONE_CHANNELS = frozenset({"SMS", "WHATSAPP", "RCS", "MMS", "VIBERBM"})
 _APP_SCOPED = frozenset({"MESSENGER", "INSTAGRAM", "LINE", "WECHAT"})
 _TEXTS = frozenset({"display_name", "email", "external_id", "metadata"})
-_FIELD = re.compile(r"[A-Za-z0-9_.\[\]-]{1,200}")
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]+")
 _REGIONS = ("us", "eu", "br")
 
@@ -277,10 +275,11 @@ def _read(batch: Batch, reply: Reply) -> Judgement:
     nested = outer.error if isinstance(outer.error, dict) else None
     error = outer if nested is None else msgspec.convert(nested, _Error)
     message = error.message if isinstance(error.message, str) else outer.error
-    field, violation = _violation(error.details)
+    texts = Texts(batch)
+    named, violation = _violation(error.details)
+    field = texts.field(named)
     text = ": ".join(part for part in (message, violation) if isinstance(part, str) and part)
-    detail = masked(text, only_payload(batch))
-    judgement = judge_status(reply, detail, code(error.status) or code(error.code))
+    judgement = judge_status(reply, texts.masked(text), texts.code(error.status) or texts.code(error.code))
     if judgement.meaning is Meaning.REFUSED and judgement.problem is not None and len(batch) == 1:
         problem = attrs.evolve(judgement.problem, kind=Kind.INVALID_VALUE if field else Kind.REFUSED, field=field)
         return attrs.evolve(judgement, problem=problem)
@@ -293,7 +292,7 @@ def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
     if not reply.successful or found is None or found.contacts is None:
         return judge_status(reply)
     ids = [identifier(raw.get("id")) for raw in found.contacts if isinstance(raw, dict) and batch.keys[0] in _keys(raw)]
-    vendor_id = ids[0] if len(ids) == 1 else None
+    vendor_id = identifier_of(ids[0], batch.payloads[0]) if len(ids) == 1 else None
     if hint is Status.ACCEPTED:
         if ids:
             return Judgement(Meaning.ANSWERED, Answer([Status.CREATED], {}, [vendor_id]))
@@ -316,15 +315,13 @@ def _keys(contact: Mapping[str, Any]) -> list[str]:
     return keys
 
 
-def _violation(details: object) -> tuple[str | None, str | None]:
+def _violation(details: object) -> tuple[object, object]:
     """The first field violation of an error's details, as client sources show them: field and description."""
     for detail in details if isinstance(details, list) else []:
         violations = detail.get("field_violations") if isinstance(detail, dict) else None
         for violation in violations if isinstance(violations, list) else []:
             if isinstance(violation, dict):
-                field, text = violation.get("field"), violation.get("description")
-                known = field if isinstance(field, str) and _FIELD.fullmatch(field) else None
-                return known, (text if isinstance(text, str) else None)
+                return violation.get("field"), violation.get("description")
     return None, None
 
 
