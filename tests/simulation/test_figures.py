@@ -415,14 +415,14 @@ def test_no_call_starts_for_two_seconds_after_a_429_that_asks_for_them(name: str
                 refused_at.append(time.monotonic())
                 return raw("", 429, retry_after="2")
             reply = vendor.take(Call(number, False, numbers, 0.0, 0.0))
-        time.sleep(0.02)
+        time.sleep(0.05)
         return says(json.loads(reply.body))
 
     with VendorServer(answer) as server:
-        contacts = [contact(name, number) for number in range(400)]
+        contacts = [contact(name, number) for number in range(1600)]
         how: dict[str, Any] = {"max_batch": 10, "concurrency": 8, "requests_per_second": 1000}
         outcomes = list(load(contacts, to=destination(name, server.url), **how))
-    assert [outcome.status for outcome in outcomes] == [GOOD[name]] * 400
+    assert [outcome.status for outcome in outcomes] == [GOOD[name]] * 1600
     assert len(refused_at) == len(throttled)
     for moment in refused_at:
         # What was on its way when the refusal came is no breach; a quarter of a second covers it.
