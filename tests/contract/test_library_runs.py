@@ -83,3 +83,17 @@ def test_a_run_that_ends_fatally_says_so_in_its_views(vendor: MockServer, tmp_pa
         load([Contact(phone="+447700900123")], to=to, run_dir=tmp_path / "run").report()
     summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
     assert (summary["exit_code"], summary["counts"]["not_sent"]) == (4, 1)
+
+
+def test_half_a_character_costs_its_own_contact_alone(vendor: MockServer, tmp_path: Path) -> None:
+    people = [
+        Contact(email="ada@example.com", given_name="Ada"),
+        Contact(email="bea@example.com", given_name="B\udcffa"),
+        {"3": "c\ud800l@example.com"},
+        {"3": "dan@example.com"},
+    ]
+    outcomes = list(load(people, to=Emarsys.from_env(endpoint=vendor.url), run_dir=tmp_path / "run"))
+    statuses = [Status.CREATED, Status.REJECTED, Status.REJECTED, Status.CREATED]
+    assert [outcome.status for outcome in outcomes] == statuses
+    assert [line["status"] for line in lines(tmp_path / "run" / "outcomes.jsonl")] == statuses
+    assert lines(tmp_path / "run" / "rejected.jsonl") == [[], []]

@@ -158,8 +158,20 @@ def open_private(path: Path, flags: int) -> BinaryIO:
 
 
 def encode_lines(records: Iterable[object]) -> bytes:
-    """JSON values, one a line."""
-    return _encoder.encode_lines(list(records))
+    """JSON values, one a line. One that holds half a character, which no line can, keeps its place as `[]`."""
+    values = list(records)
+    try:
+        return _encoder.encode_lines(values)
+    except UnicodeEncodeError:
+        return _encoder.encode_lines([value if _can_be_written(value) else [] for value in values])
+
+
+def _can_be_written(value: object) -> bool:
+    try:
+        _encoder.encode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _encoder = msgspec.json.Encoder()
