@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check generate lock clean
+.PHONY: help demo test simulate check generate lock clean
 
 # Any Python from 3.11 on will do: make PYTHON=/path/to/python3 demo
 SUPPORTED := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
@@ -19,6 +19,10 @@ demo: .venv/.ok ## Load 10,000 made-up people into three mocked vendors and show
 
 test: .venv/.ok ## Run every test
 	@.venv/bin/python -m pytest
+
+simulate: .venv/.ok ## Play N schedules (10,000) of faults and crashes on all cores, or SEED=17 alone
+	@.venv/bin/python -m tests.simulation.simulate $(if $(SEED),--seed $(SEED),--schedules $(or $(N),10000)) \
+		$(if $(FIRST),--first $(FIRST))
 
 check: .venv/.ok .venv-generate/.ok ## Check style, types, import directions, specs and that generated/ is fresh
 	.venv/bin/ruff check .
