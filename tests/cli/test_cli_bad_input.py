@@ -30,7 +30,7 @@ WRONG_ARGUMENTS = {
     "plain http": (["--to", "emarsys", "--endpoint", "http://example.com"], "must use https"),
     "no address": (["--to", "emarsys", "--endpoint", "nonsense"], "not a web address"),
     "service": (["--to", "emarsys", "--endpoint", "bulk=http://127.0.0.1:1"], "no service 'bulk'"),
-    "option of another vendor": (["--to", "emarsys", "--channel", "SMS"], "takes no --channel"),
+    "option of another vendor": (["--to", "emarsys", "--channel", "SMS"], "has no option 'channel'"),
     "mode": (["--to", "emarsys", "--mode", "destroy"], "no mode 'destroy'"),
     "map": (["--to", "emarsys", "--map", "3"], "FIELD=COLUMN"),
     "map to no field": (["--to", "emarsys", "--map", "shoe=name"], "'shoe' is no field"),

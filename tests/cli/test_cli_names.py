@@ -54,7 +54,7 @@ def test_a_flag_goes_before_the_file(command: Command) -> None:
         ('[destination.shop]\nvendor = "emarsys"\n', "(did you mean 'destinations'?)"),
         ('[destinations.shop]\nvendor = "emarsis"\n', "'emarsis'"),
         ('[destinations.shop]\nvendor = "emarsys"\nmax_batch = "many"\n', "max_batch is a number"),
-        ('[destinations.shop]\nvendor = "pabbly"\nkey_field = 3\n', "takes no --key-field"),
+        ('[destinations.shop]\nvendor = "pabbly"\nkey_field = 3\n', "no key 'key_field'"),
         ("[destinations", "cannot be read"),
     ],
 )
@@ -109,3 +109,25 @@ def test_a_fourth_vendor_is_found_by_its_entry_point(command: Command) -> None:
         again = command("resume", "run", env=env)
     assert (done.code, done.last_line) == (0, identity(created=2))
     assert (again.code, again.last_line) == (0, identity(created=2))
+
+
+def test_an_option_by_flag_goes_before_the_environment_and_that_before_the_file(command: Command) -> None:
+    command.write("headcount.toml", '[destinations.shop]\nvendor = "emarsys"\nkey_field = 1\n')
+    arguments = ("load", command.write("people.csv", "f1,f2,f3\na,b,c@example.com\n"), "--to", "shop")
+    arguments = (*arguments, "--map", "1=f1", "--map", "2=f2", "--map", "3=f3")
+    keys = []
+    for env, option in (({}, ()), ({"EMARSYS_KEY_FIELD": "2"}, ()), ({"EMARSYS_KEY_FIELD": "2"}, ("key_field=3",))):
+        given = [part for text in option for part in ("--option", text)]
+        with serve("emarsys") as mock:
+            done = command(*arguments, *given, "--endpoint", mock.url, env=env)
+            assert done.code == 0, done.err
+            keys += [write.key for write in mock.stores["emarsys"].writes]
+    assert keys == ["a", "b", "c@example.com"]
+    twice = command(*arguments, "--option", "key_field=3", "--key-field", "3")
+    assert twice.code == 2 and "are the same setting" in twice.err
+
+
+@pytest.mark.parametrize("option", ["key_fild=3", "key_field", "=3", "key_field="])
+def test_a_wrong_option_is_named(command: Command, option: str) -> None:
+    done = command("plan", command.people(1), "--to", "emarsys", "--option", option)
+    assert done.code == 2 and option.partition("=")[0] in done.err and len(done.err.splitlines()) == 1

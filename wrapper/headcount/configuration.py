@@ -6,28 +6,30 @@ import difflib
 import inspect
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
-from importlib.metadata import entry_points
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from headcount import plugins
 from headcount.core.exchange import Reply
 from headcount.destinations.base import Destination, Endpoint
 from headcount.errors import UsageError
 from headcount.transport import Authorization, Exchange
 
 FILE = "headcount.toml"
-OPTIONS = ("key_field", "channel", "region", "on_duplicate", "default_region")
-"""Settings that belong to some vendors only: those that the vendor's `from_env` takes."""
 TUNING = ("concurrency", "requests_per_second", "max_batch")
-_KEYS = ("vendor", "endpoint", "map", "set", *OPTIONS, *TUNING)
+_KEYS = ("vendor", "endpoint", "map", "set", *TUNING)
+"""The keys that every destination of the file may have, beside its vendor's options."""
 
 
 @attrs.frozen
 class Configured:
-    """A destination as its name stands for it: a vendor, with what the file says of it."""
+    """A destination as its name stands for it: a vendor, with what file and environment say of it.
+
+    `options` are settings that belong to this vendor alone: what its `from_env` takes beside `endpoint`.
+    """
 
     vendor: str
     options: Mapping[str, str] = attrs.Factory(dict)
@@ -44,9 +46,9 @@ def configured(name: str, file: Path | None = None) -> Configured:
     destinations = _read(file)
     if name in destinations:
         return _destination(name, destinations[name])
-    vendors = _vendors()
+    vendors = plugins.installed(plugins.DESTINATIONS)
     if name in vendors:
-        return Configured(name)
+        return Configured(name, _options(name, _kind(name), {}))
     known = [*destinations, *vendors]
     raise UsageError(f"there is no destination {name!r}{_nearest(name, known)}; there are {', '.join(known)}")
 
@@ -57,17 +59,18 @@ def make_destination(
     """The vendor's destination, with its credentials from the environment; with `offline` without any, fit to
     make contacts ready and for nothing else. Raises UsageError.
     """
-    vendors = _vendors()
-    if vendor not in vendors:
-        raise UsageError(f"the vendor {vendor!r} is not installed; there are {', '.join(vendors)}")
-    kind: Any = vendors[vendor].load()
-    taken = inspect.signature(kind.from_env).parameters
-    for option in options:
-        if option not in taken:
-            flags = ", ".join(_flag(name) for name in OPTIONS if name in taken)
-            raise UsageError(f"{vendor} takes no {_flag(option)}; it takes {flags or 'no options'}")
+    kind = _kind(vendor)
+    taken = option_parameters(kind)
+    for name in options:
+        if name not in taken:
+            its = f"its options are {', '.join(taken)}" if taken else "it has none"
+            raise UsageError(f"{vendor} has no option {name!r}{_nearest(name, taken)}; {its}")
+    for name, parameter in taken.items():
+        if parameter.default is parameter.empty and name not in options:
+            where = f"--option {name}=VALUE, or {_variable(vendor, name)} in the environment"
+            raise UsageError(f"{vendor} needs the option {name!r}: {where}")
     arguments: dict[str, Any] = {"endpoint": endpoint, **options}
-    destination: Destination = kind(**_unknown(kind), **arguments) if offline else kind.from_env(**arguments)
+    destination: Destination = kind(**(_unknown(kind) | arguments)) if offline else kind.from_env(**arguments)
     return destination
 
 
@@ -88,8 +91,32 @@ def _unknown(kind: Any) -> dict[str, Any]:
     return {name: _NoCredentials() if name == "auth" else "unknown" for name in required}
 
 
-def _vendors() -> dict[str, Any]:
-    return {entry.name: entry for entry in sorted(entry_points(group="headcount.destinations"), key=lambda e: e.name)}
+def option_parameters(kind: Any) -> dict[str, inspect.Parameter]:
+    """The options of a destination's class: the parameters of its `from_env`, but for `endpoint`."""
+    parameters = inspect.signature(kind.from_env).parameters.items()
+    return {name: parameter for name, parameter in parameters if name != "endpoint"}
+
+
+def _kind(vendor: str) -> Any:
+    """The vendor's class. Raises UsageError when it is not installed, or names an option as no option can be."""
+    vendors = plugins.installed(plugins.DESTINATIONS)
+    if vendor not in vendors:
+        raise UsageError(f"the vendor {vendor!r} is not installed; there are {', '.join(vendors)}")
+    kind = plugins.load(plugins.DESTINATIONS, vendor)
+    for name in option_parameters(kind):
+        if name in _KEYS:
+            raise UsageError(f"the vendor {vendor!r} has an option {name!r}, which is a key of every destination")
+    return kind
+
+
+def _options(vendor: str, kind: Any, table: Mapping[str, str]) -> dict[str, str]:
+    """The options of the file; what the environment says, as ACME_LIST for the option `list` of acme, goes before."""
+    named = {name: os.environ.get(_variable(vendor, name), "") for name in option_parameters(kind)}
+    return {**table, **{name: text for name, text in named.items() if text}}
+
+
+def _variable(vendor: str, option: str) -> str:
+    return f"{vendor}_{option}".upper().replace("-", "_")
 
 
 def _read(file: Path | None) -> dict[str, Any]:
@@ -113,9 +140,11 @@ def _destination(name: str, table: Any) -> Configured:
     where = f"destination {name!r}"
     if not isinstance(table, dict):
         raise UsageError(f"{where} is a table")
-    _check_keys(table, _KEYS, where)
-    vendor = table.get("vendor", name)
-    options = {key: _text(table[key], f"{where}: {key}") for key in OPTIONS if key in table}
+    vendor = _text(table.get("vendor", name), f"{where}: vendor")
+    kind = _kind(vendor)
+    taken = option_parameters(kind)
+    _check_keys(table, (*_KEYS, *taken), where)
+    options = {key: _text(table[key], f"{where}: {key}") for key in taken if key in table}
     tuning = {key: table[key] for key in TUNING if key in table}
     for key, value in tuning.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -126,8 +155,8 @@ def _destination(name: str, table: Any) -> Configured:
     elif endpoint is not None:
         endpoint = _text(endpoint, f"{where}: endpoint")
     return Configured(
-        _text(vendor, f"{where}: vendor"),
-        {key: value for key, value in options.items() if not os.environ.get(f"{vendor}_{key}".upper())},
+        vendor,
+        _options(vendor, kind, options),
         endpoint,
         _texts(table.get("map", {}), f"{where}: map"),
         _texts(table.get("set", {}), f"{where}: set"),
@@ -147,16 +176,12 @@ def _text(value: Any, where: str) -> str:
     return str(value)
 
 
-def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+def _check_keys(table: Mapping[str, Any], known: Collection[str], where: str) -> None:
     for key in table:
         if key not in known:
-            raise UsageError(f"{where} has an unknown key {key!r}{_nearest(key, known)}")
+            raise UsageError(f"{where} has no key {key!r}{_nearest(key, known)}; its keys are {', '.join(known)}")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" (did you mean {nearest[0]!r}?)" if nearest else ""
-
-
-def _flag(option: str) -> str:
-    return "--" + option.replace("_", "-")

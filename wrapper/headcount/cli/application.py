@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Make = Callable[[Callable[[Report], None]], Run]
 
+_OPTION_FLAGS = ("key_field", "channel", "on_duplicate", "default_region")
+"""The options of vendors that have a flag of their own beside --option."""
 _EXIT_CODES = """\
 Exit codes: 0 every contact good or skipped; 1 some rejected; 2 usage, configuration or an unusable source;
 3 stopped at the error limit; 4 fatal (credentials, endpoint, disk, input changed); 5 some unknown or not_sent;
@@ -66,6 +68,10 @@ OnDuplicate = Annotated[
 DefaultRegion = Annotated[
     str | None, typer.Option(metavar="R", help="The country of phone numbers without a dialing code, such as GB.")
 ]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="A setting of this vendor's own; repeatable."),
+]
 AllowRepeats = Annotated[bool, typer.Option("--allow-repeats", help="Send rows with a key that came before, too.")]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N rows.")]
 MaxErrors = Annotated[
@@ -109,6 +115,7 @@ def load(
     channel: Channel = None,
     on_duplicate: OnDuplicate = None,
     default_region: DefaultRegion = None,
+    option: Options = None,
     allow_repeats: AllowRepeats = False,
     limit: Limit = None,
     max_errors: MaxErrors = None,
@@ -137,6 +144,7 @@ def plan(
     channel: Channel = None,
     on_duplicate: OnDuplicate = None,
     default_region: DefaultRegion = None,
+    option: Options = None,
     allow_repeats: AllowRepeats = False,
     limit: Limit = None,
     concurrency: Concurrency = None,
@@ -220,12 +228,17 @@ def mock(
 
 def _settings(flags: dict[str, Any]) -> RunSettings:
     """What the flags, the configuration file and the defaults come to; a flag goes before the file."""
-    from headcount.configuration import OPTIONS, TUNING, configured
+    from headcount.configuration import TUNING, configured
     from headcount.runs import RunSettings
     from headcount.settings import Settings
 
     named = configured(flags["to"], flags["config"])
-    options = {key: flags[key] for key in OPTIONS if flags.get(key) is not None}
+    options = _pairs("--option", "NAME=VALUE", flags["option"] or [])
+    for name in _OPTION_FLAGS:
+        if flags[name] is not None:
+            if name in options:
+                raise UsageError(f"--{name.replace('_', '-')} and --option {name} are the same setting")
+            options[name] = flags[name]
     tuning = {key: flags[key] for key in TUNING if flags[key] is not None}
     source = flags["source"]
     return RunSettings(

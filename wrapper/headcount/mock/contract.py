@@ -96,6 +96,11 @@ class Contract:
     contact: jsonschema_rs.Validator
 
     @classmethod
+    def of(cls, spec: str | Node) -> Contract:
+        """The contract of a compiled spec: a name in `headcount_api.specs`, or the document itself."""
+        return cls.load(spec) if isinstance(spec, str) else cls.compile(spec)
+
+    @classmethod
     @cache
     def load(cls, name: str) -> Contract:
         """The contract of the compiled spec `name` (`headcount_api.specs`)."""

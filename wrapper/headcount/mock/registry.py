@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from typing import Any
 
-import headcount.mock
+from headcount import plugins
+from headcount.errors import UsageError
 from headcount.mock.vendor import Vendor
 
 
-def vendor_types() -> dict[str, type[Vendor[Any]]]:
-    """Every vendor that a module of this package defines, by its name, sorted: a new vendor is one new module."""
-    for module in pkgutil.iter_modules(headcount.mock.__path__, "headcount.mock."):
-        importlib.import_module(module.name)
-    return {kind.name: kind for kind in sorted(Vendor.__subclasses__(), key=lambda kind: kind.name)}
+def vendor_names() -> list[str]:
+    """The names of all mocked vendors that are installed, sorted."""
+    return plugins.installed(plugins.MOCKS)
+
+
+def vendor_type(name: str) -> type[Vendor[Any]]:
+    """The mocked vendor of this name. Raises UsageError when there is none, or it cannot be loaded."""
+    if name not in vendor_names():
+        raise UsageError(f"no mock is called {name!r}; there are {', '.join(vendor_names())}")
+    kind = plugins.load(plugins.MOCKS, name)
+    if not (isinstance(kind, type) and issubclass(kind, Vendor) and kind.name == name):
+        raise UsageError(f"the mock {name!r} is not a Vendor of this name")
+    return kind

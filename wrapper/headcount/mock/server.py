@@ -15,12 +15,11 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from headcount.errors import UsageError
 from headcount.mock.application import TRANSPORT, Application
 from headcount.mock.contract import Contract
 from headcount.mock.faults import NETWORK, Network, read_switches
 from headcount.mock.proxy import HOST, FaultProxy, listen
-from headcount.mock.registry import vendor_types
+from headcount.mock.registry import vendor_names, vendor_type
 from headcount.mock.store import Store
 from headcount.mock.tokens import Tokens
 from headcount.mock.vendor import Vendor
@@ -85,25 +84,18 @@ def run(
 
 def credentials_environment(vendor: str) -> dict[str, str]:
     """The documented credentials of a mocked vendor, as the environment variables that headcount reads."""
-    return dict(_vendor_type(vendor).credentials)
+    return dict(vendor_type(vendor).credentials)
 
 
 def describe(vendors: Sequence[str], url: str) -> list[str]:
     """Lines for people: the base addresses of each vendor at this server, and its credentials."""
     lines = []
-    for name in vendors or list(vendor_types()):
-        kind = _vendor_type(name)
-        bases = dict.fromkeys(base for spec in kind.specs for base in Contract.load(spec).bases)
+    for name in vendors or vendor_names():
+        kind = vendor_type(name)
+        bases = dict.fromkeys(base for spec in kind.specs for base in Contract.of(spec).bases)
         lines.append(f"{name}: {' '.join(url + base for base in bases)}")
         lines += [f"  {variable}={value}" for variable, value in kind.credentials.items()]
     return lines
-
-
-def _vendor_type(name: str) -> type[Vendor[Any]]:
-    known = vendor_types()
-    if name not in known:
-        raise UsageError(f"no mock is called {name!r}; there are {', '.join(known)}")
-    return known[name]
 
 
 def _prepare(
@@ -112,8 +104,8 @@ def _prepare(
     settings = dict(faults or {})
     network = settings.pop(NETWORK, None)
     for name in settings:
-        _vendor_type(name)
-    kinds = [_vendor_type(name) for name in dict.fromkeys(names or vendor_types())]
+        vendor_type(name)
+    kinds = [vendor_type(name) for name in dict.fromkeys(names or vendor_names())]
     tokens = Tokens()
     vendors = {kind.name: kind(settings.get(kind.name), credentials, tokens) for kind in kinds}
     switches = None if network is None else read_switches(Network, network, NETWORK)

@@ -1,4 +1,4 @@
-"""What all mocked vendors share. A vendor is one module of this package with one subclass of Vendor."""
+"""What all mocked vendors share. A vendor is a subclass of Vendor, found by entry point."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ class Vendor(ABC, Generic[S]):
     """
 
     name: ClassVar[str]
-    specs: ClassVar[tuple[str, ...]]
+    specs: ClassVar[tuple[str | Node, ...]]
+    """Names in `headcount_api.specs`, or the compiled documents themselves; the first has the schema `Contact`."""
     credentials: ClassVar[Mapping[str, str]]
     client: ClassVar[tuple[str, str] | None] = None
     """The names of the credentials that the token server takes: client id and secret."""
@@ -101,7 +102,7 @@ class Vendor(ABC, Generic[S]):
         self.environment = {name: own.get(name, value) for name, value in self.credentials.items()}
         self.tokens = tokens or Tokens()
         self.store = Store()
-        self.contracts = [Contract.load(name) for name in self.specs]
+        self.contracts = [Contract.of(spec) for spec in self.specs]
         self.handlers: dict[str, Handler] = {**self.operations(), TOKEN_OPERATION: self.create_token}
         self._calls = Calls()
         self._check()
@@ -142,13 +143,15 @@ class Vendor(ABC, Generic[S]):
 
     def opens(self, scheme: Node, call: Call) -> str | None:
         """Why the request does not satisfy this security scheme, or None when it does."""
+        if scheme["type"] == "apiKey":
+            return self.opens_token(call.headers.get(scheme["name"]), call)
         header = call.headers.get("authorization", "")
         if scheme["type"] == "http" and scheme["scheme"].lower() == "basic":
             return None if self.client and read_basic(header) == self._client() else "invalid client"
         return self.opens_token(read_bearer(header), call)
 
     def opens_token(self, token: str | None, call: Call) -> str | None:
-        """Why this bearer token does not open the call, or None when it does."""
+        """Why this bearer token, or the key of an API key header, does not open the call, or None when it does."""
         if token is None:
             return "missing token"
         return self.tokens.refusal(token, self._client()[0], self.switches.token_calls)

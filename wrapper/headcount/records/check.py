@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jsonschema_rs
 
@@ -25,10 +26,14 @@ _TEXTS = {
 
 
 class ContactCheck:
-    """The check of one contact before it is sent, by the schema `Contact` of a compiled spec."""
+    """The check of one contact before it is sent, by the schema `Contact` of a compiled spec.
 
-    def __init__(self, spec: str) -> None:
-        schema = {"$ref": "#/components/schemas/Contact", "components": specs.load(spec)["components"]}
+    `spec` is the name of one in `headcount_api.specs`, or the document itself, for a vendor from outside.
+    """
+
+    def __init__(self, spec: str | Mapping[str, Any]) -> None:
+        document = specs.load(spec) if isinstance(spec, str) else spec
+        schema = {"$ref": "#/components/schemas/Contact", "components": document["components"]}
         self._validator = jsonschema_rs.Draft202012Validator(schema)
 
     def problem(self, record: object) -> Problem | None:
