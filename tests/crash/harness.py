@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from headcount.mock import MockServer
+from headcount.mock import MockServer, Write
 from tests.cli.command import Done
 
 ROWS = 20_000
@@ -109,6 +109,8 @@ class Watch:
         self.store = mock.stores[vendor]
         self._carried: Counter[int] = Counter()
         self._lock = threading.Lock()
+        self._before: list[Write] = []
+        self._forgotten = 0
         self._calls = 0
         self._moment: Moment | None = None
         self._strike: Callable[[float], None] = lambda seconds: None
@@ -123,7 +125,19 @@ class Watch:
 
     def written(self) -> Counter[int]:
         """How often each row is in the vendor's write log."""
-        return Counter(row_of(write.contact) for write in self.store.writes)
+        writes = [*self._before, *self.store.writes[self._forgotten :]]
+        return Counter(row_of(write.contact) for write in writes)
+
+    def rewinder(self) -> Callable[[], None]:
+        """What makes it forget all that reaches the vendor from now on, again and again."""
+        carried, before = self.carried(), self.store.writes
+
+        def rewind() -> None:
+            with self._lock:
+                self._carried = carried.copy()
+            self._before, self._forgotten = before, len(self.store.writes)
+
+        return rewind
 
     def kill(self, process: subprocess.Popen[bytes], moment: Moment) -> Done | None:
         """Kill the process at the moment, and wait for its end; what it said if it came to that by itself."""
