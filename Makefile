@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate check generate lock clean
+.PHONY: help demo test simulate crash check generate lock clean
 
 # Any Python from 3.11 on will do: make PYTHON=/path/to/python3 demo
 SUPPORTED := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
@@ -23,6 +23,9 @@ test: .venv/.ok ## Run every test
 simulate: .venv/.ok ## Play N schedules (10,000) of faults and crashes on all cores, or SEED=17 alone
 	@.venv/bin/python -m tests.simulation.simulate $(if $(SEED),--seed $(SEED),--schedules $(or $(N),10000)) \
 		$(if $(FIRST),--first $(FIRST))
+
+crash: .venv/.ok ## Kill 20,000-row loads KILLS times (200) a vendor, or replay SEED=17 alone
+	@KILLS=$(or $(KILLS),200) .venv/bin/python -m pytest $(if $(SEED),,-n auto) tests/crash/test_crash_kills.py
 
 check: .venv/.ok .venv-generate/.ok ## Check style, types, import directions, specs and that generated/ is fresh
 	.venv/bin/ruff check .
