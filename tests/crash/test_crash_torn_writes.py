@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import struct
 import tempfile
 from bisect import bisect_right
@@ -21,6 +23,7 @@ from tests.crash.harness import Moment, People, Watch, arguments
 from tests.crash.promises import CONFIRMED, statuses_of
 
 SECTOR = 512
+SEED = int(os.environ.get("SEED", "1"))
 _LOG_HEADER, _FRAME_HEADER = 32, 24  # https://www.sqlite.org/fileformat2.html#the_write_ahead_log
 
 
@@ -31,6 +34,8 @@ class Torn:
     folder: Path
     main: bytes
     log: bytes
+    lock: bytes
+    """The lock's file, which notes how far the journal had come. A loss of power may take the note with it."""
     written: frozenset[int]
     """Rows in the vendor's log."""
 
@@ -41,13 +46,14 @@ class Torn:
         starts = range(_LOG_HEADER, len(self.log) - page - _FRAME_HEADER + 1, page + _FRAME_HEADER)
         return [at + page + _FRAME_HEADER for at in starts if any(self.log[at + 4 : at + 8])]
 
-    def state(self, log: bytes) -> dict[int, Status] | None:
+    def state(self, log: bytes, lock: bytes = b"") -> dict[int, Status] | None:
         """What a process that opens it finds; None if it is refused, in one line."""
         journal = self.folder / "journal.sqlite"
         for file in self.folder.iterdir():
             file.unlink()
         journal.write_bytes(self.main)
         (self.folder / "journal.sqlite-wal").write_bytes(log)
+        (self.folder / "lock").write_bytes(lock)
         try:
             with SqliteJournal.open(journal) as opened:
                 return statuses_of(opened)
@@ -63,14 +69,14 @@ def torn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Torn]:
     source = command.write("people.csv", people.csv())
     with serve("pabbly") as mock:
         watch = Watch(mock, "pabbly")
-        load = command.start("load", source, *arguments("pabbly", mock.url, max_batch=20, concurrency=4))
-        assert watch.kill(load, Moment(80, carried_out=True)) is None
+        load = command.start("load", source, *arguments("pabbly", mock.url, max_batch=25, concurrency=4))
+        assert watch.kill(load, Moment(50, carried_out=True)) is None
         written = frozenset(watch.written())
     run = command.folder / "run"
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        main, log = ((run / name).read_bytes() for name in ("journal.sqlite", "journal.sqlite-wal"))
-        yield Torn(Path(folder), main, log, written)
+        main, log, lock = ((run / name).read_bytes() for name in ("journal.sqlite", "journal.sqlite-wal", "lock"))
+        yield Torn(Path(folder), main, log, lock, written)
 
 
 @pytest.fixture(scope="module")
@@ -82,28 +88,39 @@ def states(torn: Torn) -> list[dict[int, Status]]:
 
 
 def test_commits_only_add(torn: Torn, states: list[dict[int, Status]]) -> None:
-    assert len(states) > 20
+    assert len(states) > 15
     for before, after in pairwise(states):
         assert before.keys() <= after.keys()
         settled = {row: status for row, status in before.items() if status is not Status.UNKNOWN}
         assert settled.items() <= after.items()
-    assert len(states[-1]) > 1500
+    assert len(states[-1]) > 1000
     assert {row for row, status in states[-1].items() if status in CONFIRMED} <= torn.written <= states[-1].keys()
 
 
 def test_a_log_that_ends_anywhere_is_the_journal_after_a_commit(torn: Torn, states: list[dict[int, Status]]) -> None:
     commits = torn.commits
-    refused = 0
     for size in range(0, len(torn.log), SECTOR):
-        state = torn.state(torn.log[:size])
-        refused += state is None
-        assert state is None or state == states[bisect_right(commits, size)], f"the log cut at {size}"
-    assert refused <= 1, "only a log that is not there at all may be refused"
+        assert torn.state(torn.log[:size]) == states[bisect_right(commits, size)], f"the log cut at {size}"
 
 
 def test_a_sector_that_was_never_written_ends_the_journal_there(torn: Torn, states: list[dict[int, Status]]) -> None:
     commits = torn.commits
-    for at in range(SECTOR, len(torn.log) - SECTOR, SECTOR):
+    for at in range(0, len(torn.log), SECTOR):
         hole = torn.log[:at] + bytes(SECTOR) + torn.log[at + SECTOR :]
         first = next((place for place in range(at, at + SECTOR) if hole[place] != torn.log[place]), len(hole))
-        assert torn.state(hole) in (None, states[bisect_right(commits, first)]), f"a hole in the log at {at}"
+        assert torn.state(hole) == states[bisect_right(commits, first)], f"a hole in the log at {at}"
+
+
+def test_with_the_note_of_its_end_no_row_that_was_sent_is_forgotten(torn: Torn) -> None:
+    draw = random.Random(SEED)
+    refused = 0
+    for at in range(0, len(torn.log), SECTOR):
+        flipped = bytearray(torn.log)
+        flipped[at + draw.randrange(min(SECTOR, len(torn.log) - at))] ^= 1 << draw.randrange(8)
+        for log in (torn.log[:at], bytes(flipped)):
+            state = torn.state(log, torn.lock)
+            refused += state is None
+            assert state is None or torn.written <= state.keys(), f"SEED={SEED}: the log cut, or a bit flipped, at {at}"
+    assert refused > len(torn.log) // SECTOR
+    state = torn.state(torn.log, torn.lock)
+    assert state is not None and torn.written <= state.keys()
