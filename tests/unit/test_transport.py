@@ -677,14 +677,17 @@ def test_an_endpoint_that_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("status", [200, 401, 500])
 def test_a_secret_that_the_reply_quotes_is_taken_out_of_it(status: int) -> None:
-    secret = "Canary/key+4711"
-    said = f'{{"a": "{secret}", "b": "x{secret.upper()}x", "c": "Canary%2fkey%2B4711", "d": "canary"}}'.encode()
+    secret = "Canary/k&y+4711"
+    said = (
+        f'{{"a": "{secret}", "b": "x{secret.upper()}x", "c": "Canary%2fk%26y%2B4711 Canary%252Fk%2526y%252B4711", '
+        '"d": "canary", "e": "Canary\\/k&y+4711 Canary\\\\/k&y+4711 Canary/k&amp;y+4711"}'
+    ).encode()
     carrier = HttpTransport(BearerKey(Secret(secret)))
     with Server(answering(reply(status, said))) as server:
         answer = carrier.send(post(server.url), 5)
         carrier.close()
     assert isinstance(answer, Reply)
-    assert answer.body == b'{"a": "***", "b": "x***x", "c": "***", "d": "canary"}'
+    assert answer.body == b'{"a": "***", "b": "x***x", "c": "*** ***", "d": "canary", "e": "*** *** ***"}'
 
 
 def test_a_secret_as_short_as_a_word_of_the_vendors_leaves_the_reply_as_it_is() -> None:

@@ -7,7 +7,9 @@ its answer tells, and every decision is the caller's.
 from __future__ import annotations
 
 import contextlib
+import html
 import ipaddress
+import json
 import logging
 import re
 import ssl
@@ -33,6 +35,15 @@ a request that meets the close cannot be told from one that was read."""
 _USER_AGENT = f"headcount/{version('headcount')}"
 _SHORTEST_SECRET = 8
 """Characters; a shorter one could be a word of the vendor's."""
+_ESCAPES: Sequence[Callable[[str], str]] = (
+    str,
+    quote,
+    lambda text: quote(text, safe=""),
+    html.escape,
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+)
+"""How a secret may be written in a reply, once or twice."""
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 
 
@@ -280,15 +291,15 @@ def _default_tls() -> ssl.SSLContext:
 
 
 def _without(reply: Reply, secrets: Iterable[str]) -> Reply:
-    """The reply with `***` for each secret in it, in upper or lower case, or escaped as in a URL."""
+    """The reply with `***` for each secret in it, in upper or lower case, plain or with what needs it escaped."""
     body = reply.body
     lowered = body.lower()
     for secret in secrets:
         if len(secret) < _SHORTEST_SECRET:
             continue
-        for form in {secret, quote(secret), quote(secret, safe="")}:
-            if form.lower().encode() in lowered:
-                body = re.sub(re.escape(form.encode()), b"***", body, flags=re.IGNORECASE)
+        for form in {outer(inner(secret)).encode() for inner in _ESCAPES for outer in _ESCAPES}:
+            if form.lower() in lowered:
+                body = re.sub(re.escape(form), b"***", body, flags=re.IGNORECASE)
     return reply if body is reply.body else attrs.evolve(reply, body=body)
 
 
