@@ -16,12 +16,12 @@ from headcount.auth import BearerKey, Secret
 from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Job
 from headcount.destinations import Emarsys
-from headcount.driver import Arrival
 from headcount.inputs import ObjectsInput
 from headcount.loading import start
 from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
 from headcount.settings import Settings
+from headcount.workers import Arrival
 
 
 class AnsweredAtOnce:

@@ -18,7 +18,6 @@ import attrs
 from headcount import Outcome, Report
 from headcount.core.exchange import Failure, Reply, Request
 from headcount.core.jobs import Job
-from headcount.driver import Arrival
 from headcount.errors import FatalError
 from headcount.inputs import ObjectsInput
 from headcount.loading import Load, start
@@ -26,6 +25,7 @@ from headcount.outcome import Kind
 from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
 from headcount.settings import Settings
+from headcount.workers import Arrival
 from tests.contract.harness import contact, destination, key
 
 _NUMBER = re.compile(rb"(?:4479460(\d{5})(?!\d)|p(\d+)@)")

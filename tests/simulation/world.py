@@ -15,9 +15,9 @@ import attrs
 from headcount.core.exchange import Failure, Reply, Request
 from headcount.core.jobs import Job, Purpose
 from headcount.core.prepared import Prepared
-from headcount.driver import Arrival
 from headcount.errors import CredentialsError
 from headcount.outcome import Kind, Problem
+from headcount.workers import Arrival
 from tests.simulation.faults import AMBIGUOUS, ENDS, NOTHING_DONE, THROTTLED, TROUBLE, Fault
 from tests.simulation.vendor import Vendor
 

@@ -20,7 +20,6 @@ from headcount.core.jobs import Job
 from headcount.core.prepared import Prepared
 from headcount.core.retry import Repeat
 from headcount.destinations import Emarsys
-from headcount.driver import Arrival, ThreadWorkers
 from headcount.errors import InputChanged, JournalError, UsageError
 from headcount.inputs import CHUNK, Input, ObjectsInput
 from headcount.journal.sqlite import SqliteJournal
@@ -30,6 +29,7 @@ from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
 from headcount.run_folder import RunFolder
 from headcount.settings import Settings
+from headcount.workers import Arrival, ThreadWorkers
 from tests.simulation.faults import Fault
 from tests.simulation.vendor import Account, Vendor
 from tests.simulation.world import Broken, Clock, Network, People

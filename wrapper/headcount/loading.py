@@ -21,7 +21,7 @@ from headcount.core.ledger import Ledger
 from headcount.core.pace import Pace
 from headcount.destinations.base import Destination
 from headcount.destinations.sinch import Sinch
-from headcount.driver import Driver, ThreadWorkers, Workers
+from headcount.driver import Driver
 from headcount.ending import conclude
 from headcount.errors import FatalError, UsageError
 from headcount.inputs import Input, ObjectsInput
@@ -37,6 +37,7 @@ from headcount.settings import Settings
 from headcount.sources import open_source
 from headcount.transport import HttpTransport
 from headcount.webhooks.confirmations import Confirmation, Confirmations
+from headcount.workers import ThreadWorkers, Workers
 
 Progress = Callable[[Report], None]
 """Is called with the counts so far."""
