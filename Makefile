@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate crash check generate lock clean
+.PHONY: help demo test simulate crash check generate new-vendor lock clean
 
 # Any Python from 3.11 on will do: make PYTHON=/path/to/python3 demo
 SUPPORTED := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
@@ -38,6 +38,9 @@ check: .venv/.ok .venv-generate/.ok ## Check style, types, import directions, sp
 
 generate: .venv-generate/.ok ## Write generated/headcount_api anew from specs/
 	@.venv-generate/bin/python scripts/generate.py
+
+new-vendor: ## Write the skeleton of a vendor that works against its own mock: make new-vendor NAME=acme
+	@'$(PYTHON)' scripts/new_vendor.py '$(NAME)'
 
 lock: ## Pin the newest compatible packages in requirements/ (needs uv)
 	$(COMPILE) pyproject.toml --universal --upgrade --extra mock --group test --group check -o requirements/dev.txt

@@ -42,12 +42,10 @@ class Secret:
 
     def __init__(self, text: str) -> None:
         """Raises UsageError for an empty text or one with a control character (often a line break)."""
-        if not text:
-            raise UsageError("a secret is empty")
-        if not is_utf8(text):
-            raise UsageError("a secret holds bytes that are not UTF-8")
-        if _CONTROL.search(text):
-            raise UsageError("a secret holds a control character, perhaps a line break at its end")
+        problem = _problem_of_secret(text)
+        if problem is not None:
+            del text  # what shows the locals of a traceback is not to show it
+            raise UsageError(problem)
         self._text = text
 
     def reveal(self) -> str:
@@ -61,23 +59,43 @@ class Secret:
         raise TypeError("a secret is not to be pickled or copied")
 
 
-class BearerKey:
-    """A fixed key, sent as `Authorization: Bearer KEY` (Pabbly Chatflow)."""
+def _problem_of_secret(text: str) -> str | None:
+    if not text:
+        return "a secret is empty"
+    if not is_utf8(text):
+        return "a secret holds bytes that are not UTF-8"
+    if _CONTROL.search(text):
+        return "a secret holds a control character, perhaps a line break at its end"
+    return None
 
-    def __init__(self, key: Secret) -> None:
-        """Raises UsageError for a key that no header can carry."""
+
+class HeaderKey:
+    """A fixed key in a header, as `X-Api-Key: KEY`."""
+
+    def __init__(self, header: str, key: Secret, *, scheme: str = "") -> None:
+        """`scheme` goes before the key, with a blank. Raises UsageError for a key that no header can carry."""
         if not _HEADER_TOKEN.fullmatch(key.reveal()):
             raise UsageError("the API key holds a blank or a character outside ASCII")
+        self._header = header
+        self._before = f"{scheme} " if scheme else ""
         self._key = key
 
     def authorize(self, exchange: Exchange, timeout: float) -> Authorization:
         """The same header for every call."""
         key = self._key.reveal()
-        return Authorization({"Authorization": f"Bearer {key}"}, secrets=(key,))
+        return Authorization({self._header: f"{self._before}{key}"}, secrets=(key,))
 
     def review(self, reply: Reply, authorization: Authorization) -> Reply:
         """A refused key stays refused."""
         return reply
+
+
+class BearerKey(HeaderKey):
+    """A fixed key, sent as `Authorization: Bearer KEY` (Pabbly Chatflow)."""
+
+    def __init__(self, key: Secret) -> None:
+        """Raises UsageError for a key that no header can carry."""
+        super().__init__("Authorization", key, scheme="Bearer")
 
 
 def wsse_header(username: str, secret: Secret, nonce: str, created: str) -> str:

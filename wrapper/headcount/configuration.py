@@ -14,6 +14,7 @@ import attrs
 
 from headcount import plugins
 from headcount.core.exchange import Reply
+from headcount.destinations.account import option_parameters
 from headcount.destinations.base import Destination, Endpoint
 from headcount.errors import UsageError
 from headcount.transport import Authorization, Exchange
@@ -89,12 +90,6 @@ def _unknown(kind: Any) -> dict[str, Any]:
     parameters = inspect.signature(kind).parameters.values()
     required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
     return {name: _NoCredentials() if name == "auth" else "unknown" for name in required}
-
-
-def option_parameters(kind: Any) -> dict[str, inspect.Parameter]:
-    """The options of a destination's class: the parameters of its `from_env`, but for `endpoint`."""
-    parameters = inspect.signature(kind.from_env).parameters.items()
-    return {name: parameter for name, parameter in parameters if name != "endpoint"}
 
 
 def _kind(vendor: str) -> Any:

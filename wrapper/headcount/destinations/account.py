@@ -1,0 +1,113 @@
+"""What most destinations have in common, so that a vendor's class says only what is its own."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import attrs
+
+from headcount.core.answers import Judgement, Meaning, judge_status
+from headcount.core.batches import Answer, Batch, Envelope, Limits
+from headcount.core.exchange import Reply, Request
+from headcount.core.jobs import Behaviour
+from headcount.destinations.base import SILENT, check_mode, given, guarded, identifier, identifier_of
+from headcount.outcome import Kind, Problem, Status
+from headcount.records.check import ContactCheck
+from headcount.records.fields import Layout
+from headcount.transport import Auth
+
+
+class Account(ABC):
+    """A `Destination` with the usual choices made. A vendor's class gives
+
+    - `name`, `modes` (what each mode promises of repeats) and `limits`; the others where they differ;
+    - an `__init__` that takes `auth`, `endpoint` and the options, and sets `auth`, `layout` and `check`;
+    - a `from_env` that takes `endpoint` and the options, all as texts, and the credentials from the environment;
+    - `request` and `judge`; and for a vendor that can be asked what is there, `look_up` and `judge_look_up`.
+    """
+
+    name: ClassVar[str]
+    services: ClassVar[Sequence[str]] = ("api",)
+    modes: ClassVar[Mapping[str, Behaviour]]
+    envelope: Envelope = Envelope(b"[", b"]")
+    limits: Limits
+    concurrency: int = 8
+    requests_per_second: float | None = None
+    auth: Auth
+    layout: Layout
+    check: ContactCheck
+
+    def behaviour(self, mode: str) -> Behaviour:
+        check_mode(type(self).__name__, mode, self.modes)
+        return self.modes[mode]
+
+    @abstractmethod
+    def request(self, batch: Batch) -> Request:
+        """The call that carries a batch."""
+
+    @abstractmethod
+    def judge(self, batch: Batch, reply: Reply) -> Judgement:
+        """What a reply says of the batch. One that makes this raise, whatever it is, is judged by its status."""
+
+    def read(self, batch: Batch, reply: Reply) -> Judgement:
+        return guarded(lambda: self.judge(batch, reply), lambda: judge_status(reply))
+
+    def confirms(self, key: str) -> bool:
+        """Yes: the vendor has one contact of a key. Of interest where a vendor takes contacts and works later."""
+        return True
+
+    def look_up(self, batch: Batch) -> Request:
+        """The call that asks whether contacts are there, for a vendor whose modes have a `look_up_size`."""
+        raise NotImplementedError(f"{self.name} cannot be asked")
+
+    def judge_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
+        """What its reply says; see `Destination.read_look_up`. One that makes this raise is judged by its status."""
+        raise NotImplementedError(f"{self.name} cannot be asked")
+
+    def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
+        return guarded(lambda: self.judge_look_up(batch, reply, hint), lambda: judge_status(reply))
+
+    def describe(self) -> Mapping[str, str]:
+        """The options, each in the attribute of its name."""
+        return given({name: getattr(self, name) for name in option_parameters(type(self))})
+
+
+def option_parameters(kind: Any) -> dict[str, inspect.Parameter]:
+    """The options of a destination's class: the parameters of its `from_env`, but for `endpoint`."""
+    parameters = inspect.signature(kind.from_env).parameters.items()
+    return {name: parameter for name, parameter in parameters if name != "endpoint"}
+
+
+_WITHOUT_PROBLEM = frozenset({Status.CREATED, Status.UPDATED, Status.ACCEPTED})
+_NO_REASON = {
+    Status.EXISTING: Problem(Kind.EXISTS, "the contact exists"),
+    Status.REJECTED: Problem(Kind.REFUSED, "the vendor names no reason"),
+}
+
+
+@attrs.frozen
+class Said:
+    """What a reply says of one contact. `vendor_id` is the vendor's, as it came: what is no id counts as none."""
+
+    status: Status
+    problem: Problem | None = None
+    vendor_id: object = None
+
+
+def answered(batch: Batch, said: Sequence[Said | None], hint: object = None) -> Judgement:
+    """The vendor's word on each contact of the batch, in its order. None is silence, which leaves it `unknown`."""
+    answer = Answer.same(len(batch), Status.UNKNOWN, SILENT)
+    vendor_ids: list[str | None] = [None] * len(batch)
+    for position, (each, payload) in enumerate(zip(said, batch.payloads, strict=True)):
+        if each is None:
+            continue
+        answer.statuses[position] = each.status
+        vendor_ids[position] = identifier_of(identifier(each.vendor_id), payload)
+        if each.status in _WITHOUT_PROBLEM:
+            del answer.problems[position]
+        else:
+            answer.problems[position] = each.problem or _NO_REASON.get(each.status, SILENT)
+    return Judgement(Meaning.ANSWERED, attrs.evolve(answer, vendor_ids=vendor_ids), hint=hint)
