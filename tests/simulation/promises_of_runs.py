@@ -94,10 +94,10 @@ def asking_changes_only_what_is_open(history: History) -> None:
 
 
 def asking_finds_what_is_there(history: History) -> None:
-    """After a session that asks with nothing in its way what can be found is not unknown any more, nor accepted if it
-    has an id of our own."""
+    """After a session that asks, with nothing in its way and to its end, what can be found is not unknown any more,
+    nor accepted if it has an id of our own."""
     for session in _asking(history):
-        if session.course.clean and session.error is None:
+        if session.course.clean and session.error is None and session.report.stop is None:
             for row, noted in session.after.items():
                 sure = noted.status is Status.UNKNOWN or history.vendor.keys[row].startswith("x")
                 if sure and noted.status in (Status.UNKNOWN, Status.ACCEPTED):
@@ -159,7 +159,8 @@ def the_last_session_finishes(history: History) -> None:
     assert last.error is None, last.error
     assert last.people.read == len(history.schedule.keys)
     assert not last.report.counts[Status.NOT_SENT], last.report.identity
-    asked = len(history.sessions) > 1 and history.sessions[-2].course.asking and history.sessions[-2].course.clean
+    before = history.sessions[-2] if len(history.sessions) > 1 else last
+    asked = before.course.asking and before.course.clean and before.report.stop is None
     if asked and vendor.repeat is not Repeat.DOUBLES:
         assert not last.report.counts[Status.UNKNOWN], last.report.identity
 

@@ -56,6 +56,7 @@ class Session:
     after: dict[int, Outcome]
     rows_known: int
     """How many rows the sessions before have read, as the journal says."""
+    rows_known_after: int
 
     @property
     def crashed(self) -> bool:
@@ -137,7 +138,8 @@ def _session(history: History, clock: Clock, path: Path | None, course: Course) 
     plan, vendor, number = history.schedule, history.vendor, len(history.sessions)
     chance = random.Random(f"{plan.seed} {number}")
     began = clock.now
-    before, rows_read = _journal(path)
+    earlier = history.sessions[-1] if history.sessions else None
+    before, rows_read = ({}, 0) if earlier is None else (earlier.after, earlier.rows_known_after)
 
     def fault(now: float) -> Fault:
         if not course.faulty:
@@ -200,6 +202,7 @@ def _session(history: History, clock: Clock, path: Path | None, course: Course) 
     except (FatalError, Crash, Broken) as caught:
         error = caught
     vendor.advance(clock.now)
+    after, rows_known_after = _journal(path)
     history.sessions.append(
         Session(
             number=number,
@@ -214,8 +217,9 @@ def _session(history: History, clock: Clock, path: Path | None, course: Course) 
             ended=clock.now,
             calls=history.calls[first_call:],
             before=before,
-            after=_journal(path)[0],
+            after=after,
             rows_known=rows_read,
+            rows_known_after=rows_known_after,
         )
     )
 
