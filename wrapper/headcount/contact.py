@@ -21,7 +21,7 @@ class Contact:
     name: str | None = attrs.field(default=None, repr=False)
     given_name: str | None = attrs.field(default=None, repr=False)
     surname: str | None = attrs.field(default=None, repr=False)
-    language: str | None = None
+    language: str | None = attrs.field(default=None, repr=False)
     """A BCP-47 tag or the vendor's own code."""
     consent: bool | None = None
     """True for yes, False for no, None for not known: absent is never turned into either."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, Protocol
 
 import attrs
@@ -12,7 +12,7 @@ import msgspec
 from headcount.contact import Contact
 from headcount.core.prepared import Prepared
 from headcount.records.encode import Encoder, contact_rows
-from headcount.records.rows import Rows
+from headcount.records.rows import Rows, Unshown
 from headcount.run_folder import InputCopy
 
 CHUNK = 1000
@@ -78,13 +78,13 @@ class ObjectsInput:
 
     def chunks(self) -> Iterator[Prepared]:
         for objects in self._chunks_of_objects():
-            pieces = [self._piece(contacts, list(group)) for contacts, group in groupby(objects, _is_contact)]
+            pieces = [self._piece(contacts, Unshown(group)) for contacts, group in groupby(objects, _is_contact)]
             yield pieces[0] if len(pieces) == 1 else Prepared.joined(pieces)
 
     def rest(self) -> Iterator[int]:
         for objects in self._chunks_of_objects():
             for contacts, group in groupby(objects, _is_contact):
-                self._copy_piece(contacts, list(group))
+                self._copy_piece(contacts, Unshown(group))
             yield len(objects)
 
     def _piece(self, contacts: bool, objects: list[Any]) -> Prepared:
@@ -100,20 +100,20 @@ class ObjectsInput:
         self._read += len(objects)
 
     def _chunks_of_objects(self) -> Iterator[list[object]]:
-        chunk: list[object] = []
+        chunk: list[object] = Unshown()
         try:
-            for item in self.objects:
-                chunk.append(item)
-                if len(chunk) == CHUNK:
+            while True:
+                chunk.extend(islice(self.objects, CHUNK))
+                if chunk:
                     yield chunk
-                    chunk = []
+                if len(chunk) < CHUNK:
+                    return
+                chunk = Unshown()
         except Exception:
             # What was handed over before the input broke off counts.
             if chunk:
                 yield chunk
             raise
-        if chunk:
-            yield chunk
 
 
 def _is_contact(item: object) -> bool:

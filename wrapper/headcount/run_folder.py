@@ -17,6 +17,7 @@ import msgspec
 from headcount.errors import JournalError, UsageError
 from headcount.journal.lock import is_locked
 from headcount.journal.sqlite import SqliteJournal
+from headcount.records.rows import Unshown
 
 _JOURNAL = "journal.sqlite"
 _LEFT_BY_A_KILL = frozenset({"lock", f"{_JOURNAL}.new", f"{_JOURNAL}.new-journal"})
@@ -128,7 +129,7 @@ class InputCopy:
 
         Called before the journal's commit that counts on them.
         """
-        new = list(islice(records, max(0, self._rows - index), None))
+        new = Unshown(islice(records, max(0, self._rows - index), None))
         if not new:
             return
         with self._guard(), open_private(self._path, os.O_APPEND) as file:
@@ -159,7 +160,7 @@ def open_private(path: Path, flags: int) -> BinaryIO:
 
 def encode_lines(records: Iterable[object]) -> bytes:
     """JSON values, one a line. One that holds half a character, which no line can, keeps its place as `[]`."""
-    values = list(records)
+    values = Unshown(records)
     try:
         return _encoder.encode_lines(values)
     except UnicodeEncodeError:

@@ -143,7 +143,9 @@ def secret_from_environment(name: str) -> Secret:
     try:
         return Secret(text)
     except UsageError as error:
-        raise UsageError(f"{name}: {error}") from None
+        problem = str(error)
+    del text  # what shows the locals of a traceback is not to show it
+    raise UsageError(f"{name}: {problem}")
 
 
 def _only_line(file: str, variable: str) -> str:
@@ -154,6 +156,7 @@ def _only_line(file: str, variable: str) -> str:
     # What a strict decoder raises would hold the content, and stay in the context of what is raised here.
     text = content.decode("utf-8", "surrogateescape")
     if not is_utf8(text):
+        del content, text
         raise UsageError(f"{variable}: {file} is not UTF-8 text")
     return text.removesuffix("\n").removesuffix("\r")
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import attrs
 
 from headcount.outcome import Problem
 
+T = TypeVar("T")
 Cell = str | list[object] | dict[str, object] | None
 """A cell is text, or absent; JSON sources may also hold lists and objects."""
+
+
+class Unshown(list[T]):
+    """A list that tells its length alone: what shows the locals of a traceback is not to show contacts."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} items>"
 
 
 @attrs.define
@@ -25,10 +34,10 @@ class Rows:
     index: int
     """The index of the first record: 0 for the first of the source."""
     columns: tuple[str, ...]
-    cells: list[list[Cell]]
+    cells: list[list[Cell]] = attrs.field(repr=False)
     lines: Sequence[int]
     problems: dict[int, Problem] = attrs.field(factory=dict)
-    damaged: dict[int, list[str]] = attrs.field(factory=dict)
+    damaged: dict[int, list[str]] = attrs.field(factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.lines)
