@@ -132,7 +132,9 @@ def test_like_firestore_every_rpc_raises(vendor: str, ending: str) -> None:
     ours has its outcome, none of them good."""
     with misbehaving(vendor, [{"ending": ending, "operation": None}]) as mock:
         ran = run(mock, vendor, 100, max_batch=20, deadline=1.5)
-    assert set(ran.statuses) == ({UNKNOWN, NOT_SENT} if ending == "close" else {NOT_SENT})
+    # A small body can be in the kernel's hands when the reset of its connection comes.
+    may_have_landed = set() if ending == "refuse" else {UNKNOWN}
+    assert {NOT_SENT} <= set(ran.statuses) <= {NOT_SENT} | may_have_landed
     assert ran.report.stop is not None and ran.report.stop.kind is Kind.DEADLINE
     assert ran.report.exit_code == 5
     assert ran.stored() == []
