@@ -402,6 +402,25 @@ def test_an_index_that_does_not_fit_is_noticed(path: Path) -> None:
         SqliteJournal.open(path)
 
 
+@pytest.mark.parametrize("change", ["value = replace(value, '3', '1')", "name = 'end'", "checksum = checksum + 1"])
+def test_a_note_that_was_changed_is_noticed(path: Path, change: str) -> None:
+    SqliteJournal.create(path, {"settings": {"key_field": "3"}, "other": {}}).close()
+    with sqlite3.connect(path) as database:
+        database.execute(f"UPDATE run SET {change} WHERE name = 'settings'")
+    database.close()
+    with SqliteJournal.read(path) as journal, pytest.raises(JournalError, match=r"is not what was written.*copy"):
+        assert journal.noted("settings") or journal.noted("end")
+
+
+def test_what_sqlite_says_of_damage_is_one_line(path: Path) -> None:
+    filled(path)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"checksum INTEGER NOT NULL\n", b"checksum 'NTEGER NOT NULL\n"))
+    with pytest.raises(JournalError, match="'NTEGER NOT NULL .*copy") as caught:
+        SqliteJournal.open(path)
+    assert "\n" not in str(caught.value)
+
+
 def test_an_empty_journal_is_not_taken_for_a_new_one(path: Path) -> None:
     path.touch()
     with pytest.raises(JournalError, match="is empty"):

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import time
 import uuid
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 BEGIN;
-CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE checkpoint (rows_read INTEGER PRIMARY KEY, digest BLOB NOT NULL);
 CREATE TABLE event (
     number INTEGER PRIMARY KEY,  -- 1, 2, 3 ... without gaps, in the order noted
@@ -93,7 +94,7 @@ class SqliteJournal:
         self._lock = lock
         self._events: list[tuple[object, ...]] = []
         self._checkpoints: list[tuple[int, bytes]] = []
-        self._notes: list[tuple[str, str]] = []
+        self._notes: list[tuple[str, str, int]] = []
         self._packed_claims: dict[int, tuple[Sequence[int], bytes]] = {}
         with self._guard("cannot be read"):
             self._check()
@@ -109,7 +110,8 @@ class SqliteJournal:
 
         The file appears complete. Raises RunLocked, and JournalError when there is one already.
         """
-        rows = [(name, _json(value)) for name, value in {"id": uuid.uuid4().hex, CREATED: time.time(), **notes}.items()]
+        first = {"id": uuid.uuid4().hex, CREATED: time.time(), **notes}
+        rows = [_note(name, value) for name, value in first.items()]
         with _errors(path, "cannot be made"), _locked(path) as lock:
             if path.exists():
                 raise JournalError(f"journal {path} exists already")
@@ -121,7 +123,7 @@ class SqliteJournal:
             database = _connect(blank, "rw")
             try:
                 database.executescript(_SCHEMA)
-                database.executemany("INSERT INTO run VALUES (?, ?)", rows)
+                database.executemany("INSERT INTO run VALUES (?, ?, ?)", rows)
             finally:
                 database.close()
             blank.rename(path)
@@ -198,7 +200,7 @@ class SqliteJournal:
 
     def note(self, name: str, value: object) -> None:
         """Note a fact about the run, a JSON value; it takes the place of an earlier one of that name."""
-        self._notes.append((name, _json(value)))
+        self._notes.append(_note(name, value))
 
     def commit(self) -> None:
         """Make everything noted so far durable, in one transaction. After an error it is still noted."""
@@ -210,7 +212,7 @@ class SqliteJournal:
             try:
                 database.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._events)
                 database.executemany("INSERT OR IGNORE INTO checkpoint VALUES (?, ?)", self._checkpoints)
-                database.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", self._notes)
+                database.executemany("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", self._notes)
                 database.execute("COMMIT")
             except BaseException:
                 if database.in_transaction:
@@ -241,9 +243,13 @@ class SqliteJournal:
     def noted(self, name: str) -> object:
         """The fact of this name as last committed, or None. `id` is there from the beginning."""
         with self._guard("cannot be read"):
-            statement = "SELECT value FROM run WHERE name = ?"
+            statement = "SELECT name, value, checksum FROM run WHERE name = ?"
             found = self._database.execute(statement, (name,)).fetchone()
-            return None if found is None else msgspec.json.decode(found[0])
+            if found is None:
+                return None
+            if found[2] != _checksum_of_note(*found[:2]):
+                raise sqlite3.DatabaseError(f"its note {name!r} is not what was written")
+            return msgspec.json.decode(found[1])
 
     def stretches(self) -> Iterator[Stretch]:
         """The latest word on every row, in row order, as committed by now; read as it is asked for."""
@@ -380,8 +386,13 @@ def _sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+def _note(name: str, value: object) -> tuple[str, str, int]:
+    text = msgspec.json.encode(value).decode()
+    return name, text, _checksum_of_note(name, text)
+
+
+def _checksum_of_note(name: str, text: str) -> int:
+    return zlib.crc32(f"{name}\n{text}".encode())
 
 
 @contextmanager
@@ -401,7 +412,8 @@ def _errors(path: Path, what: str) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
         remedy = _REMEDIES.get(code & 0xFF)
-        raise JournalError(f"journal {path} {what}: {error}" + (f"; {remedy}" if remedy else "")) from error
+        text = " ".join(str(error).split())  # SQLite quotes a schema that it cannot read, lines and all
+        raise JournalError(f"journal {path} {what}: {text}" + (f"; {remedy}" if remedy else "")) from error
     except OSError as error:
         raise JournalError(f"journal {path} {what}: {error.strerror or error}") from error
     except (ValueError, TypeError, msgspec.DecodeError) as error:
