@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Status
@@ -39,7 +41,7 @@ class Account:
     def after_the_end(self, done: Done, *, asked: bool = False) -> dict[int, Status]:
         """The views say what the journal says, of every row, in order; answers the status of each."""
         assert done.code in (0, 1, 5), done.err
-        lines = [json.loads(line) for line in read_lines(self.run / "outcomes.jsonl")]
+        lines = records(self.run / "outcomes.jsonl")
         assert [line["row"] for line in lines] == list(range(1, self.people.count + 1)), (
             "not one outcome a row, in order"
         )
@@ -47,12 +49,12 @@ class Account:
         noted = journal_of(self.run)
         assert told == {row: noted.get(row, Status.NOT_SENT) for row in told}, "journal and outcomes.jsonl differ"
         counts = Counter(told.values())
-        summary = json.loads((self.run / "summary.json").read_text(encoding="utf-8"))
+        summary = msgspec.json.decode((self.run / "summary.json").read_bytes())
         assert summary["counts"] == {status: counts[status] for status in Status}
         assert done.last_line == identity(**{status.value: count for status, count in counts.items()})
         self._judge(noted, asked=asked)
         for status in (Status.REJECTED, Status.UNKNOWN):
-            names = [json.loads(line)["given_name"] for line in read_lines(self.run / f"{status}.jsonl")]
+            names = [record["given_name"] for record in records(self.run / f"{status}.jsonl")]
             assert names == [f"R{row}" for row in told if told[row] is status], f"{status}.jsonl has other rows"
         return told
 
@@ -123,5 +125,6 @@ def rows_of(told: dict[int, Status], status: Status) -> list[int]:
     return [row for row, said in sorted(told.items()) if said is status]
 
 
-def read_lines(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines()
+def records(path: Path) -> list[Any]:
+    """The values of a file of JSON lines."""
+    return msgspec.json.Decoder().decode_lines(path.read_bytes())

@@ -12,7 +12,7 @@ from headcount.mock import serve
 from headcount.outcome import Status
 from tests.cli.command import VENDORS, Command
 from tests.crash.harness import Moment, People, Watch, arguments, finish, has_run
-from tests.crash.promises import Account, read_lines
+from tests.crash.promises import Account, records
 
 BATCH, CONCURRENCY, LATENCY = 100, 2, 0.01
 SLOW = {"delay": LATENCY, "operation": "createContacts"}
@@ -102,5 +102,5 @@ def test_rows_that_came_out_of_a_pipe_are_accounted_for(command: Command, seed: 
         told = account.after_the_end(done)
         account.all_was_sent(told)
         assert done.code == 5 and "was not read to its end" in done.err
-        assert len(read_lines(run / "input.jsonl")) == len(told) == copied
+        assert len(records(run / "input.jsonl")) == len(told) == copied
         assert Status.NOT_SENT not in told.values()
