@@ -200,7 +200,7 @@ class Account:
         clear = found == "" and self._behaviour.repeat is not Repeat.DOUBLES
         return Status.NOT_SENT if clear else Status.UNKNOWN
 
-    def describe(self) -> Mapping[str, str]:
+    def options(self) -> Mapping[str, str]:
         return {}
 
 

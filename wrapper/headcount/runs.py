@@ -82,7 +82,7 @@ def begin(settings: RunSettings, path: Path | None, on_progress: Progress | None
     columns = ColumnMap(destination.layout, settings.mapped, settings.constants)
     source = settings.open_source()
     rows = checked_chunks(source, columns)
-    settings = attrs.evolve(settings, copied=source.path is None, options=dict(destination.describe()))
+    settings = attrs.evolve(settings, copied=source.path is None, options=dict(destination.options()))
     folder = RunFolder.create(path, settings.destination, msgspec.to_builtins(settings))
     return Run(folder, settings, destination, columns, rows, on_progress)
 

@@ -13,7 +13,7 @@ from headcount.core.answers import Judgement, Meaning, judge_status
 from headcount.core.batches import Answer, Batch, Envelope, Limits
 from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
-from headcount.destinations.base import SILENT, check_mode, given, guarded, identifier, identifier_of
+from headcount.destinations.base import SILENT, check_mode, guarded, identifier, identifier_of
 from headcount.outcome import Kind, Problem, Status
 from headcount.records.check import ContactCheck
 from headcount.records.fields import Layout
@@ -24,14 +24,15 @@ class Account(ABC):
     """A `Destination` with the usual choices made. A vendor's class gives
 
     - `name`, `modes` (what each mode promises of repeats) and `limits`; the others where they differ;
-    - an `__init__` that takes `auth`, `endpoint` and the options, and sets `auth`, `layout` and `check`;
+    - an `__init__` that takes `auth`, `endpoint` and the options, and sets `auth`, `layout`, `check` and, each under
+      its name, the options;
     - a `from_env` that takes `endpoint` and the options, all as texts, and the credentials from the environment;
     - `request` and `judge`; and for a vendor that can be asked what is there, `look_up` and `judge_look_up`.
     """
 
     name: ClassVar[str]
     services: ClassVar[Sequence[str]] = ("api",)
-    modes: ClassVar[Mapping[str, Behaviour]]
+    modes: Mapping[str, Behaviour]
     envelope: Envelope = Envelope(b"[", b"]")
     limits: Limits
     concurrency: int = 8
@@ -70,9 +71,10 @@ class Account(ABC):
     def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
         return guarded(lambda: self.judge_look_up(batch, reply, hint), lambda: judge_status(reply))
 
-    def describe(self) -> Mapping[str, str]:
-        """The options, each in the attribute of its name."""
-        return given({name: getattr(self, name) for name in option_parameters(type(self))})
+    def options(self) -> Mapping[str, str]:
+        """The options as texts: each stands in the attribute of its name."""
+        values = {name: getattr(self, name) for name in option_parameters(type(self))}
+        return {name: str(value) for name, value in values.items() if value is not None}
 
 
 def option_parameters(kind: Any) -> dict[str, inspect.Parameter]:
@@ -81,7 +83,6 @@ def option_parameters(kind: Any) -> dict[str, inspect.Parameter]:
     return {name: parameter for name, parameter in parameters if name != "endpoint"}
 
 
-_WITHOUT_PROBLEM = frozenset({Status.CREATED, Status.UPDATED, Status.ACCEPTED})
 _NO_REASON = {
     Status.EXISTING: Problem(Kind.EXISTS, "the contact exists"),
     Status.REJECTED: Problem(Kind.REFUSED, "the vendor names no reason"),
@@ -106,8 +107,8 @@ def answered(batch: Batch, said: Sequence[Said | None], hint: object = None) -> 
             continue
         answer.statuses[position] = each.status
         vendor_ids[position] = identifier_of(identifier(each.vendor_id), payload)
-        if each.status in _WITHOUT_PROBLEM:
-            del answer.problems[position]
-        else:
+        if each.status.needs_problem:
             answer.problems[position] = each.problem or _NO_REASON.get(each.status, SILENT)
+        else:
+            del answer.problems[position]
     return Judgement(Meaning.ANSWERED, attrs.evolve(answer, vendor_ids=vendor_ids), hint=hint)

@@ -100,8 +100,8 @@ class Destination(Protocol):
         """What its reply says: EXISTING, CREATED, NOT_SENT for what is not there, UNKNOWN for what stays open."""
         ...
 
-    def describe(self) -> Mapping[str, str]:
-        """The settings without secrets, for the run folder: enough to make the same destination again."""
+    def options(self) -> Mapping[str, str]:
+        """What `from_env` takes beside `endpoint`, for the run folder: enough to make the same destination again."""
         ...
 
 
@@ -165,11 +165,6 @@ def check_mode(vendor: str, mode: str, modes: Collection[str]) -> None:
     """Raises UsageError for a mode that the vendor does not have."""
     if mode not in modes:
         raise UsageError(f"{vendor} has no mode {mode!r}; it has {', '.join(modes)}")
-
-
-def given(settings: Mapping[str, str | None]) -> dict[str, str]:
-    """The settings that are not None."""
-    return {name: value for name, value in settings.items() if value is not None}
 
 
 def decoded(body: bytes, shape: type[T]) -> T | None:

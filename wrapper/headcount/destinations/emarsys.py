@@ -18,16 +18,14 @@ from headcount.core.batches import Answer, Batch, Envelope, Limits
 from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
+from headcount.destinations.account import Account
 from headcount.destinations.base import (
     JSON_HEADERS,
     SILENT,
     Endpoint,
     Texts,
-    check_mode,
     decoded,
     environment,
-    given,
-    guarded,
     identifier,
     identifier_of,
     relocated,
@@ -127,7 +125,7 @@ class EmarsysLayout:
         return (_folded(record[self.key_field]),)
 
 
-class Emarsys:
+class Emarsys(Account):
     """An Emarsys account.
 
     `auth` is a `ClientCredentials` (version 3) or a `Wsse` (version 2, announced to end with 2026). `key_field` is
@@ -137,9 +135,8 @@ class Emarsys:
 
     name: ClassVar[str] = "emarsys"
     services: ClassVar[Sequence[str]] = ("api", "auth")
-    modes: ClassVar[Mapping[str, Behaviour]] = {"create": Behaviour(Repeat.HARMLESS, look_up_size=1000)}
+    modes: Mapping[str, Behaviour] = {"create": Behaviour(Repeat.HARMLESS, look_up_size=1000)}
     limits = Limits(max_contacts=1000, max_bytes=8_000_000)
-    concurrency = 8
     requests_per_second: float | None = 1000 / 60
 
     def __init__(
@@ -156,6 +153,8 @@ class Emarsys:
             raise UsageError(f"the key field of Emarsys is a field number, not {key!r}")
         normalise.check_region(default_region)
         self.auth = auth
+        self.key_field = key
+        self.default_region = default_region
         self.version = "v2" if isinstance(auth, Wsse) else "v3"
         url = f"https://api.emarsys.net/api/{self.version}/contact"
         self._url = relocated(url, endpoint, "api", self.services)
@@ -186,29 +185,20 @@ class Emarsys:
             )
         return cls(auth=auth, endpoint=endpoint, key_field=key_field, default_region=default_region)
 
-    def behaviour(self, mode: str) -> Behaviour:
-        check_mode("Emarsys", mode, self.modes)
-        return self.modes[mode]
-
     def request(self, batch: Batch) -> Request:
         return Request("POST", self._url, JSON_HEADERS, self.envelope.body(batch.payloads))
 
-    def read(self, batch: Batch, reply: Reply) -> Judgement:
-        return guarded(lambda: _read(batch, reply), lambda: judge_status(reply))
-
-    def confirms(self, key: str) -> bool:
-        return True
+    def judge(self, batch: Batch, reply: Reply) -> Judgement:
+        return _read(batch, reply)
 
     def look_up(self, batch: Batch) -> Request:
         """One `checkids` call; its ids come keyed by the key value."""
-        body = msgspec.json.encode({"key_id": self.layout.key_field, "external_ids": batch.keys})
+        body = msgspec.json.encode({"key_id": self.key_field, "external_ids": batch.keys})
         return Request("POST", self._url + "/checkids", JSON_HEADERS, body)
 
-    def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
-        return guarded(lambda: _read_look_up(batch, reply, hint), lambda: judge_status(reply))
+    def judge_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
+        return _read_look_up(batch, reply, hint)
 
-    def describe(self) -> Mapping[str, str]:
-        return given({"key_field": self.layout.key_field, "default_region": self.layout.default_region})
 
 
 def _read(batch: Batch, reply: Reply) -> Judgement:

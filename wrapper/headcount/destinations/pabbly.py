@@ -15,19 +15,17 @@ import msgspec
 
 from headcount.auth import BearerKey
 from headcount.core.answers import Judgement, Meaning, judge_status, unreadable
-from headcount.core.batches import Answer, Batch, Envelope, Limits
+from headcount.core.batches import Answer, Batch, Limits
 from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
+from headcount.destinations.account import Account
 from headcount.destinations.base import (
     JSON_HEADERS,
     SILENT,
     Endpoint,
     Texts,
-    check_mode,
     decoded,
-    given,
-    guarded,
     identifier,
     identifier_of,
     relocated,
@@ -168,7 +166,7 @@ class PabblyLayout:
         return normalise.phone_digits(text, self.default_region)
 
 
-class Pabbly:
+class Pabbly(Account):
     """A Pabbly Chatflow account.
 
     `auth` is a `BearerKey`. `on_duplicate` is `skip`, which leaves a contact that exists as it is, or `overwrite`.
@@ -177,12 +175,7 @@ class Pabbly:
     """
 
     name: ClassVar[str] = "pabbly"
-    services: ClassVar[Sequence[str]] = ("api",)
-    modes: ClassVar[Sequence[str]] = ("create",)
-    envelope = Envelope(b"[", b"]")
     limits = Limits(max_contacts=1000)
-    concurrency = 8
-    requests_per_second: float | None = None
 
     def __init__(
         self,
@@ -198,6 +191,9 @@ class Pabbly:
         normalise.check_region(default_region)
         self.auth = auth
         self.on_duplicate = on_duplicate
+        self.default_region = default_region
+        repeat = Repeat.HARMLESS if on_duplicate == "overwrite" else Repeat.READ_BACK
+        self.modes = {"create": Behaviour(repeat, look_up_size=1)}
         self.layout = PabblyLayout(default_region)
         self.check = ContactCheck("pabbly_chatflow")
         self._url = relocated("https://chatflow.pabbly.com/api/v1/contacts", endpoint, "api", self.services)
@@ -210,30 +206,20 @@ class Pabbly:
         auth = BearerKey(secret_from_environment("PABBLY_API_KEY"))
         return cls(auth=auth, endpoint=endpoint, on_duplicate=on_duplicate, default_region=default_region)
 
-    def behaviour(self, mode: str) -> Behaviour:
-        check_mode("Pabbly", mode, self.modes)
-        repeat = Repeat.HARMLESS if self.on_duplicate == "overwrite" else Repeat.READ_BACK
-        return Behaviour(repeat, look_up_size=1)
-
     def request(self, batch: Batch) -> Request:
         url = f"{self._url}?{urlencode({'onDuplicate': self.on_duplicate})}"
         return Request("POST", url, JSON_HEADERS, self.envelope.body(batch.payloads))
 
-    def read(self, batch: Batch, reply: Reply) -> Judgement:
-        return guarded(lambda: _read(batch, reply), lambda: judge_status(reply))
-
-    def confirms(self, key: str) -> bool:
-        return True
+    def judge(self, batch: Batch, reply: Reply) -> Judgement:
+        return _read(batch, reply)
 
     def look_up(self, batch: Batch) -> Request:
         """The list call, searching by `mobile`."""
         return Request("GET", f"{self._url}/?{urlencode({'mobile': batch.keys[0]})}", {"Accept": "application/json"})
 
-    def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
-        return guarded(lambda: _read_look_up(batch, reply, hint), lambda: judge_status(reply))
+    def judge_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
+        return _read_look_up(batch, reply, hint)
 
-    def describe(self) -> Mapping[str, str]:
-        return given({"on_duplicate": self.on_duplicate, "default_region": self.layout.default_region})
 
 
 def _read(batch: Batch, reply: Reply) -> Judgement:

@@ -21,16 +21,14 @@ from headcount.core.batches import Answer, Batch, Envelope, Limits
 from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
+from headcount.destinations.account import Account
 from headcount.destinations.base import (
     JSON_HEADERS,
     SILENT,
     Endpoint,
     Texts,
-    check_mode,
     decoded,
     environment,
-    given,
-    guarded,
     identifier,
     identifier_of,
     relocated,
@@ -161,7 +159,7 @@ class SinchLayout:
         return normalise.language(text, self.languages)
 
 
-class Sinch:
+class Sinch(Account):
     """A Sinch project.
 
     `auth` is a `ClientCredentials` of the project's access key. `region` is `us`, `eu` or `br`, where the project's
@@ -171,10 +169,9 @@ class Sinch:
 
     name: ClassVar[str] = "sinch"
     services: ClassVar[Sequence[str]] = ("batch", "conversation", "auth")
-    modes: ClassVar[Mapping[str, Behaviour]] = {"create": Behaviour(Repeat.DOUBLES, look_up_size=1)}
+    modes: Mapping[str, Behaviour] = {"create": Behaviour(Repeat.DOUBLES, look_up_size=1)}
     envelope = Envelope(b'{"contacts":[', b"]}")
     limits = Limits(max_contacts=1000)
-    concurrency = 8
     requests_per_second: float | None = 800.0
 
     def __init__(
@@ -195,6 +192,8 @@ class Sinch:
         normalise.check_region(default_region)
         self.auth = auth
         self.region = region
+        self.channel = channel
+        self.default_region = default_region
         self.layout = SinchLayout(channel, default_region)
         self.layout.field(_IDENTITIES + channel)
         self.check = ContactCheck("sinch_batch")
@@ -228,15 +227,11 @@ class Sinch:
             default_region=default_region,
         )
 
-    def behaviour(self, mode: str) -> Behaviour:
-        check_mode("Sinch", mode, self.modes)
-        return self.modes[mode]
-
     def request(self, batch: Batch) -> Request:
         return Request("POST", self._url, JSON_HEADERS, self.envelope.body(batch.payloads))
 
-    def read(self, batch: Batch, reply: Reply) -> Judgement:
-        return guarded(lambda: _read(batch, reply), lambda: judge_status(reply))
+    def judge(self, batch: Batch, reply: Reply) -> Judgement:
+        return _read(batch, reply)
 
     def confirms(self, key: str) -> bool:
         """A number can belong to a contact that was there before; an external id is taken for our own."""
@@ -252,13 +247,9 @@ class Sinch:
         query = {"external_id": value} if self.confirms(batch.keys[0]) else {"channel": kind, "identity": value}
         return Request("GET", f"{self._list_url}?{urlencode(query)}", {"Accept": "application/json"})
 
-    def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
-        return guarded(lambda: _read_look_up(batch, reply, hint), lambda: judge_status(reply))
+    def judge_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
+        return _read_look_up(batch, reply, hint)
 
-    def describe(self) -> Mapping[str, str]:
-        return given(
-            {"region": self.region, "channel": self.layout.channel, "default_region": self.layout.default_region}
-        )
 
 
 def _read(batch: Batch, reply: Reply) -> Judgement:
