@@ -47,7 +47,7 @@ def resolved(text: str) -> str:
 
 def is_text(text: str) -> bool:
     """Whether every version of YAML takes a scalar without quotes for text."""
-    return resolved(text) == TEXT and not YAML_12.fullmatch(text) and text not in YAML_11_ALSO or text == "<<"
+    return text == "<<" or (resolved(text) == TEXT and not YAML_12.fullmatch(text) and text not in YAML_11_ALSO)
 
 
 @dataclass(slots=True)
