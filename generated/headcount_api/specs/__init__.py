@@ -12,7 +12,7 @@ from typing import Any
 
 @cache
 def load(name: str) -> dict[str, Any]:
-    """Give the spec `name` (`sinch_batch`, `sinch_conversation`, `emarsys` or `pabbly_chatflow`) as parsed JSON.
+    """Give the spec `name`, that of its file in specs/ such as `sinch_batch`, as parsed JSON.
 
     Every `$ref` in it starts with `#/`. All callers share one object: do not change it.
     Raises FileNotFoundError where there is no such spec.
