@@ -557,4 +557,7 @@ def test_whatever_happens_together_every_contact_is_accounted_for(vendor: str) -
     assert ran.answers[429] == 1
     good = {"sinch": {ACCEPTED, UNKNOWN}, "emarsys": {CREATED, EXISTING}, "pabbly": {CREATED, EXISTING}}[vendor]
     assert set(ran.statuses) == good
-    assert ran.stored() == list(range(60))
+    # The lost reply may have been the refusal, where the two calls met.
+    unknown = {outcome.index for outcome in ran.outcomes if outcome.status is UNKNOWN}
+    assert set(range(60)) - unknown <= set(ran.stored()) <= set(range(60))
+    assert len(unknown) in ((10, 20, 30) if vendor == "sinch" else (0,))
