@@ -227,7 +227,7 @@ def takes_the_rest_of_a_refused_part_for_bad(patch: pytest.MonkeyPatch) -> None:
 
 @mutant
 def never_finds_a_common_cause(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Trial, "of", lambda size, code, **how: Trial(size, code, common=False))
+    patch.setattr(Trial, "of", lambda size, problem, **how: Trial(size, problem, common=False))
 
 
 # Look-ups

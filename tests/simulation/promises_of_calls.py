@@ -143,8 +143,8 @@ def bad_contacts_are_found_in_few_calls(history: History) -> None:
 
 def a_common_cause_is_not_chased(history: History) -> None:
     """A batch refused whole again and again with one code is cut twice at most, and a few of its contacts are asked
-    alone: two of a batch of eight or more while the vendor has taken nothing yet, else eight of one of 32 or more. The
-    run ends then, and names the code."""
+    alone: eight of a batch of eight or more, or of 32 or more where the vendor has taken others. The run ends then, and
+    names the code."""
     for session in history.sessions:
         if any(call.fault not in _HARMLESS or call.code == "large" for call in session.calls):
             continue
@@ -155,7 +155,7 @@ def a_common_cause_is_not_chased(history: History) -> None:
             took = any(_took_some(history, call) and call.noticed <= first.noticed for call in session.calls)
             if took and size < 32:
                 continue
-            alone = 8 if took else 2
+            alone = 8
             singles = [call for call in batch if len(call.rows) == 1]
             assert len(singles) <= alone and len(batch) <= 7 + alone, f"{len(batch)} calls for a common cause"
             assert all(len(call.rows) == 1 or len(call.rows) >= size // 4 for call in batch), "cut three times"

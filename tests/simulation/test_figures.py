@@ -119,7 +119,7 @@ def test_bad_contacts_are_isolated_with_few_requests_and_the_others_land(name: s
             assert requests <= most_requests(bad, size), case
 
 
-@pytest.mark.parametrize("others", [True])
+@pytest.mark.parametrize("others", [False, True])
 @pytest.mark.parametrize("how", ["random", "even", "first", "last"])
 def test_a_batch_that_is_mostly_bad_is_isolated_or_ends_the_run_by_its_code(how: str, others: bool) -> None:
     """Eight contacts by lot, all bad, are taken for a common cause: with half of a batch bad, one case in 256."""

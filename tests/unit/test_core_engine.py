@@ -118,7 +118,7 @@ def test_half_of_two_is_a_level_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("size", [8, 9, 1000])
-def test_a_cause_common_to_all_ends_after_two_levels_and_two_contacts_alone(size: int) -> None:
+def test_a_cause_common_to_all_ends_after_two_levels_and_eight_contacts_alone(size: int) -> None:
     sizes = []
 
     def refuse(job: Job) -> Judgement:
@@ -130,15 +130,15 @@ def test_a_cause_common_to_all_ends_after_two_levels_and_two_contacts_alone(size
     engine.admit(batch(size, first=size))
     settled = run(engine, refuse)
     assert settled == dict.fromkeys(range(2 * size), Status.NOT_SENT)
-    assert len(sizes) == 1 + 2 + 4 + 2
-    assert sizes.count(1) == 2
+    assert len(sizes) == 1 + 2 + 4 + 8
+    assert sizes.count(1) == 8
     assert engine.stopped is not None
     assert isinstance(engine.stopped.error, BatchRefusedError)
     assert "E77" in str(engine.stopped.error)
     assert "plan exceeded" in str(engine.stopped.error)
 
 
-def test_after_a_success_more_contacts_are_asked_alone() -> None:
+def test_after_a_success_a_large_batch_can_still_have_a_common_cause() -> None:
     engine = make()
     engine.admit(batch(10))
     run(engine, created)
@@ -148,6 +148,16 @@ def test_after_a_success_more_contacts_are_asked_alone() -> None:
     assert engine.requests == 1 + 1 + 2 + 4 + 8
     assert engine.stopped is not None
     assert isinstance(engine.stopped.error, BatchRefusedError)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("bad", [(0, 2, 4, 6), (0, 1, 2, 4, 6), (0, 1, 2, 3, 4, 5, 6)])
+def test_a_bad_contact_in_each_quarter_is_no_common_cause(bad: tuple[int, ...], seed: int) -> None:
+    engine = make(seed=seed)
+    engine.admit(batch(8))
+    settled = run(engine, refuses(*bad))
+    assert settled == {row: Status.REJECTED if row in bad else Status.CREATED for row in range(8)}
+    assert engine.requests <= most_requests(len(bad), 8)
 
 
 def test_other_codes_speak_of_other_causes() -> None:

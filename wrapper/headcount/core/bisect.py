@@ -5,12 +5,12 @@ from __future__ import annotations
 import attrs
 
 from headcount.core.batches import Batch
+from headcount.outcome import Problem
 
 _SMALLEST_TRIAL = 8
 _SMALLEST_TRIAL_AFTER_SUCCESS = 32
 _QUARTERS_LEVEL = 2
-_ALONE_NEEDED = 2
-_ALONE_NEEDED_AFTER_SUCCESS = 8
+_ALONE_NEEDED = 8
 
 
 def halves(batch: Batch) -> tuple[Batch, Batch]:
@@ -52,15 +52,15 @@ class SizeLimit:
 class Trial:
     """Whether the refusals of a batch's parts speak of single contacts, or of a cause common to all.
 
-    The cause is common when the batch, both halves and all four quarters were refused with one code, and two
+    The cause is common when the batch, both halves and all four quarters were refused with one code, and eight
     contacts sent alone are refused with it too: cutting further would take a call for each contact, to no end.
-    A batch of fewer than eight contacts is simply taken apart. Where the vendor has taken other contacts of the run
-    the odds are against a common cause, so eight are sent alone, and fewer than 32 simply taken apart.
+    A batch of fewer than eight contacts is simply taken apart; where the vendor has taken other contacts of the run,
+    so that the odds are against a common cause, one of fewer than 32.
     """
 
     size: int
-    code: str | None
-    alone_needed: int = _ALONE_NEEDED
+    problem: Problem
+    """Why the batch was refused."""
     common: bool | None = None
     """None while it is open."""
     refused_quarters: int = 0
@@ -69,20 +69,19 @@ class Trial:
     """A contact of the batch is on its way alone."""
 
     @classmethod
-    def of(cls, size: int, code: str | None, *, others_were_taken: bool = False) -> Trial:
-        """The trial of a batch of `size` contacts that was refused with `code`."""
+    def of(cls, size: int, problem: Problem, *, others_were_taken: bool = False) -> Trial:
+        """The trial of a batch of `size` contacts that was refused for `problem`."""
         smallest = _SMALLEST_TRIAL_AFTER_SUCCESS if others_were_taken else _SMALLEST_TRIAL
-        needed = _ALONE_NEEDED_AFTER_SUCCESS if others_were_taken else _ALONE_NEEDED
-        return cls(size, code, needed, common=None if size >= smallest else False)
+        return cls(size, problem, common=None if size >= smallest else False)
 
     def refused(self, level: int, code: str | None) -> None:
         """A part, `level` cuts below the batch, was refused."""
-        if code != self.code:
+        if code != self.problem.code:
             self.passed()
         elif self.asking:
             self.asking = False
             self.refused_alone += 1
-            if self.refused_alone == self.alone_needed and self.common is None:
+            if self.refused_alone == _ALONE_NEEDED and self.common is None:
                 self.common = True
         elif level == _QUARTERS_LEVEL:
             self.refused_quarters += 1

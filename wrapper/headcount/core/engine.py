@@ -198,7 +198,7 @@ class Engine:
             return self._end(job, judgement)
         problem = judgement.cause
         if job.trial is None:
-            job.trial = Trial.of(len(job.batch), problem.code, others_were_taken=self._took_some)
+            job.trial = Trial.of(len(job.batch), problem, others_were_taken=self._took_some)
         job.trial.refused(job.level, problem.code)
         job.refusal = problem
         if job.trial.holds(job.level):
@@ -221,10 +221,11 @@ class Engine:
         if self.stopped is not None:
             return settlements
         for job in list(self._on_trial):
-            trial, problem = job.trial, job.refusal
-            if trial is None or problem is None:
-                raise AssertionError("a part on trial was refused")
+            trial = job.trial
+            if trial is None:
+                raise AssertionError("a part on trial has one")
             if trial.common:
+                problem = trial.problem
                 said = f": {problem.detail}" if problem.detail else ""
                 why = f"every batch is refused with code {problem.code or 'none'}{said}"
                 self.stop(Stop(Kind.REFUSED, why, BatchRefusedError(why)))
@@ -232,18 +233,30 @@ class Engine:
                 self._on_trial.remove(job)
                 if len(job.batch) > 1:
                     self._bisect(job)
+                elif job.refusal is None:
+                    self._queue.append(job)
                 else:
-                    settlements.append(self._reject(job, problem))
+                    settlements.append(self._reject(job, job.refusal))
             elif trial.wants_one_alone:
-                # Drawn by lot, so that a resumed run does not come upon the same ones again.
-                parts = [part for part in self._on_trial if part.trial is trial and len(part.batch) > 1]
-                part = self._jitter.choice(parts)
-                at = self._jitter.randrange(len(part.batch))
-                rest = [position for position in range(len(part.batch)) if position != at]
-                self._queue.append(part.part(part.batch.pick([at])))
-                part.batch = part.batch.pick(rest)
-                trial.asking = True
+                self._send_one_alone(trial)
         return settlements
+
+    def _send_one_alone(self, trial: Trial) -> None:
+        """Ask for a contact that has not been refused alone; why the rest of its part was is open then.
+
+        It is drawn by lot, so that a resumed run does not come upon the same ones again.
+        """
+        parts = [job for job in self._on_trial if job.trial is trial and (len(job.batch) > 1 or job.refusal is None)]
+        part = self._jitter.choice(parts)
+        trial.asking = True
+        if len(part.batch) == 1:
+            self._on_trial.remove(part)
+            self._queue.append(part)
+            return
+        at = self._jitter.randrange(len(part.batch))
+        self._queue.append(part.part(part.batch.pick([at])))
+        part.batch = part.batch.pick([position for position in range(len(part.batch)) if position != at])
+        part.refusal = None
 
     def _bisect(self, job: Job) -> None:
         for half in halves(job.batch):

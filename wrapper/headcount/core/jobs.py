@@ -57,7 +57,7 @@ class Job:
     problem: Problem | None = None
     """What an earlier request met with, if any."""
     refusal: Problem | None = None
-    """Why its contacts were refused together, if they were."""
+    """Why just these contacts were refused together, if they were."""
     standing: Status = Status.UNKNOWN
     """For a look-up: what its contacts are as long as the vendor does not say otherwise."""
     hint: object = None
