@@ -560,4 +560,4 @@ def test_whatever_happens_together_every_contact_is_accounted_for(vendor: str) -
     # The lost reply may have been the refusal, where the two calls met.
     unknown = {outcome.index for outcome in ran.outcomes if outcome.status is UNKNOWN}
     assert set(range(60)) - unknown <= set(ran.stored()) <= set(range(60))
-    assert len(unknown) in ((10, 20, 30) if vendor == "sinch" else (0,))
+    assert 1 <= len(unknown) <= 30 if vendor == "sinch" else not unknown
