@@ -12,6 +12,8 @@ import pytest
 
 from headcount.errors import UsageError
 from headcount.mock import credentials_environment, describe, run, serve
+from headcount.mock.contract import Contract
+from headcount_api import specs
 
 FORM = {"grant_type": "client_credentials"}
 PABBLY = {"Authorization": "Bearer mock-key"}
@@ -25,7 +27,7 @@ def bearer(url: str, client: str, secret: str = "mock-secret") -> dict[str, str]
 
 
 def test_all_vendors_on_one_port_each_with_its_own_store() -> None:
-    with serve() as mock:
+    with serve("emarsys", "pabbly", "sinch") as mock:
         emarsys, sinch = bearer(mock.url, "mock-client"), bearer(mock.url, "mock-key-id")
         contacts = {"contacts": [{"3": "ada@example.com"}]}
         assert httpx.post(f"{mock.url}/api/v3/contact", json=contacts, headers=emarsys).status_code == 200
@@ -53,6 +55,14 @@ def test_an_unknown_path_is_404_in_the_shape_of_its_vendor(path: str, member: st
         reply = httpx.get(mock.url + path)
     assert reply.status_code == 404
     assert member in reply.json()
+
+
+def test_an_unknown_path_is_answered_by_the_vendor_whose_paths_are_most_like_it() -> None:
+    # The base of this one is the whole of `/v1`; the paths of Sinch, which has no base, say more of it.
+    document = {**specs.load("pabbly_chatflow"), "servers": [{"url": "https://other.example/v1/projects"}]}
+    assert Contract.compile(document).nearness("/v1/projects/a/b/c") == 2
+    assert Contract.of("sinch_batch").nearness("/v1/projects/a/b/c") == 3
+    assert Contract.of("sinch_batch").nearness("/v2") == 0
 
 
 def test_a_wrong_method_is_405_with_what_is_allowed() -> None:

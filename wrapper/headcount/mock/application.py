@@ -65,23 +65,23 @@ class Application:
             await response(scope, receive, send)
 
     def _nothing(self, path: str, at_path: Sequence[Found]) -> Response:
-        """The answer where no operation is: 405 with `Allow`, or 404 by the vendor that owns the longest base."""
+        """The answer where no operation is: 405 with `Allow`, or 404 by the vendor whose paths are most like it."""
         if at_path:
             vendor, match = at_path[0]
             call = Call(0, match.operation, path, Headers())
             response = vendor.refuse(Refusal.METHOD, "method not allowed", call)
             response.headers["Allow"] = ", ".join(sorted({match.operation.method for _, match in at_path}))
         else:
-            bases = [
-                (len(base), vendor)
+            near = [
+                ((contract.nearness(path), len(base)), vendor)
                 for vendor in self._vendors
                 for contract in vendor.contracts
                 for base in contract.bases
                 if f"{path}/".startswith(f"{base}/")
             ]
-            if not bases:
+            if not near:
                 return JSONResponse({"message": "not found"}, 404)
-            vendor = max(bases, key=lambda each: each[0])[1]
+            vendor = max(near, key=lambda each: each[0])[1]
             response = vendor.refuse(Refusal.NOT_FOUND, "not found")
         vendor.store.count_answer(response.status_code)
         return response

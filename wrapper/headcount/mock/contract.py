@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import takewhile
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -49,6 +50,8 @@ class Operation:
     method: str
     hosts: frozenset[str]
     path: re.Pattern[str]
+    routes: tuple[tuple[str, ...], ...]
+    """The segments of its path at each address; a parameter keeps its braces."""
     parameters: tuple[Parameter, ...]
     bodies: Mapping[str, jsonschema_rs.Validator]
     body_required: bool
@@ -127,6 +130,12 @@ class Contract:
         fewest = min((match.operation.path.groups for match in matches), default=0)
         return [match for match in matches if match.operation.path.groups == fewest]
 
+    def nearness(self, path: str) -> int:
+        """How many segments of this path, from its beginning, are those of an operation's."""
+        segments = _segments(path)
+        routes = (route for operation in self.operations for route in operation.routes)
+        return max((_shared(segments, route) for route in routes), default=0)
+
 
 def violation(validator: jsonschema_rs.Validator, value: Any) -> str | None:
     """Where and how `value` first breaks the schema, without quoting it; None when it keeps to it."""
@@ -151,6 +160,7 @@ def _operations(document: Node) -> Iterator[Operation]:
                 path=re.compile(
                     _any_of([address.path for address in addresses]) + _template(template.rstrip("/")) + "/?"
                 ),
+                routes=tuple(_segments(address.path + template) for address in addresses),
                 parameters=tuple(
                     _parameter(document, _resolve(document, each))
                     for each in (*item.get("parameters", ()), *node.get("parameters", ()))
@@ -181,6 +191,15 @@ def _expand(servers: Sequence[Node]) -> list[SplitResult]:
 
 def _any_of(texts: Sequence[str]) -> str:
     return f"(?:{'|'.join(map(re.escape, texts))})"
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    return tuple(path.strip("/").split("/"))
+
+
+def _shared(segments: Sequence[str], route: Sequence[str]) -> int:
+    pairs = zip(segments, route, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1] or pair[1].startswith("{"), pairs))
 
 
 def _template(path: str) -> str:
