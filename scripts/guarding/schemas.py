@@ -52,7 +52,11 @@ def check_schemas(nodes: list[Node], refusals: Refusals) -> None:
             wrong = f"{shown(node.name)} cannot name a schema: it becomes a class"
             refusals.add(node.line(), wrong, "a name like CreateContactsRequest that Python does not use itself")
     refuse_alike(((name, node.line()) for name, node in named.items()), "schemas", refusals)
+    alternatives = {id(branch.value) for node in nodes for branch in branches(node)}
     for node in nodes:
+        if types_of(node) == {"null"} and node.kind == "schema" and id(node.value) not in alternatives:
+            wrong = "a schema that is null alone: a response of it makes a client that cannot be imported"
+            refusals.add(node.line("type"), wrong, 'the other type too, like [string, "null"]')
         if node.kind in ("schema", "assertion"):
             check_pattern(node, refusals)
         if node.kind == "schema" and "$ref" not in node.value:
@@ -188,12 +192,12 @@ def check_cycles(named: dict[str, Node], refusals: Refusals) -> None:
 
 
 def _direct(schema: Any) -> set[str]:
-    """The schemas that one is made of, other than as the value of an object's member."""
+    """The schemas that one is made of, other than as a property: the wire records have classes for those alone."""
     if not isinstance(schema, dict):
         return set()
     if "$ref" in schema:
         return {str(schema["$ref"]).rsplit("/", 1)[-1]}
-    found = _direct(schema.get("items"))
+    found = _direct(schema.get("items")) | _direct(schema.get("additionalProperties"))
     branches = schema.get("anyOf")
     for branch in branches if isinstance(branches, list) else []:
         found |= _direct(branch)

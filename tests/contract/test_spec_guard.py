@@ -149,6 +149,12 @@ EDITS: list[tuple[tuple[str, str], str, str, str]] = [
         "a circle",
         "propert",
     ),
+    (
+        schemas('    Loop: {type: object, additionalProperties: {$ref: "#/components/schemas/Loop"}}\n'),
+        "Loop:",
+        "a circle of schemas: Loop -> Loop",
+        "one of its properties",
+    ),
     # Names
     (schemas("    'x; import os': {type: object}\n"), "import os", "cannot name a schema", "CreateContactsRequest"),
     (schemas("    Unset: {type: object}\n"), "Unset", "cannot name a schema", "CreateContactsRequest"),
@@ -201,6 +207,7 @@ EDITS: list[tuple[tuple[str, str], str, str, str]] = [
     (size("{type: string, enum: [a b, a-b]}"), "a-b", "'a b' and 'a-b' become one name", "differ"),
     (size("{type: string, enum: [a, a]}"), "[a, a]", "a value twice", "once"),
     (size("{type: array}"), "type: array}", "an array without items", "items: {}"),
+    (size('{type: "null"}'), "size:", "null alone", '[string, "null"]'),
     (size("{minLength: 3}"), "minLength", "without the type string is lost", "type: string"),
     (size("{type: text}"), "type: text", "no type", "string"),
     (size("{type: [object, string]}"), "[object", "a list of types with object", "anyOf"),
@@ -334,6 +341,7 @@ def test_a_refusal_names_the_line_what_is_wrong_and_what_to_write(
         size('{type: object, additionalProperties: {$ref: "#/components/schemas/Thing"}}'),
         size('{type: [string, "null"]}'),
         size("{type: string, const: client_credentials}"),
+        size('{anyOf: [{type: string, enum: [fast]}, {type: "null"}]}'),
         size("{type: string, not: {enum: [id, 1, null]}, if: {maxLength: 3}, then: {pattern: ^x}}"),
         size("{type: object, minProperties: 1, propertyNames: {pattern: ^x}}"),
         size("{anyOf: [{type: string}, {type: integer}, {type: array, items: {}}]}"),
