@@ -280,7 +280,8 @@ def test_like_bigtable_entries_without_an_answer_fail(vendor: str) -> None:
         outcomes = list(load(items, to=by_hand(vendor, server), deadline=10.0))
     statuses = accounted(outcomes, 10)
     # Emarsys' seven ids cannot be told apart by their place, for three of ten are missing.
-    assert statuses == expect((CREATED, 7), (UNKNOWN, 3)) if vendor == "pabbly" else [UNKNOWN] * 10
+    wanted = expect((CREATED, 7), (UNKNOWN, 3)) if vendor == "pabbly" else [UNKNOWN] * 10
+    assert statuses == wanted
     assert {each.problem.kind for each in outcomes if each.problem} == {Kind.UNANSWERED}
     assert len([call for call in server.calls if call.method == "POST" and call.path.endswith("contacts")]) <= 1
 
