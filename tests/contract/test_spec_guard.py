@@ -376,6 +376,12 @@ def test_all_refusals_come_together_and_in_the_order_of_the_lines(tmp_path: Path
     assert lines == [10, 22, 37]
 
 
+def test_no_more_refusals_come_than_a_reader_can_bear(tmp_path: Path) -> None:
+    with pytest.raises(Refused) as raised:
+        read_spec(write(tmp_path, "".join(f"k{n}: &a{n} {{}}\n" for n in range(500))))
+    assert [each.where for each in raised.value.refusals] == [f"specs/small.yaml:{n}" for n in range(1, 101)]
+
+
 def test_a_pointer_gives_the_line_of_its_key(tmp_path: Path) -> None:
     spec = read_spec(write(tmp_path, SMALL))
     assert spec.name == "small"
