@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from headcount import plugins
 from headcount.core.answers import Judgement, Meaning
 from headcount.core.batches import Batch, Limits
 from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
 from headcount.core.retry import Repeat
-from headcount.destinations.account import Account, Said, answered
+from headcount.destinations.account import Account, Said, answered, option_parameters
 from headcount.errors import UsageError
 from headcount.outcome import Kind, Problem, Status
 from headcount.records.fields import Field
@@ -108,3 +111,12 @@ def test_a_contact_is_an_object_with_a_member_for_each_field() -> None:
 def test_a_field_that_there_is_not_is_refused(path: str) -> None:
     with pytest.raises(UsageError, match=r"the fields are ref, name, more\.NAME"):
         LAYOUT.field(path)
+
+
+def test_the_options_of_each_vendor_are_those_that_the_page_names() -> None:
+    page = Path(__file__).resolve().parents[2].joinpath("docs", "vendors.md").read_text(encoding="utf-8")
+    rows = re.search(r"\| vendor \| options \|\n.*\n((?:\|.*\n)+)", page)
+    assert rows is not None
+    named = {row.split("|")[1].split()[0].lower(): set(re.findall(r"`(\w+)`", row)) for row in rows[1].splitlines()}
+    kinds = {name: plugins.load(plugins.DESTINATIONS, name) for name in ("emarsys", "pabbly", "sinch")}
+    assert named == {name: set(option_parameters(kind)) for name, kind in kinds.items()}
