@@ -15,7 +15,7 @@ import attrs
 
 from headcount.errors import FatalError
 from headcount.journal.sqlite import SqliteJournal
-from headcount.loading import Load, start
+from headcount.loading import Asking, Load, start
 from headcount.outcome import Outcome, Report
 from headcount.run_folder import RunFolder
 from headcount.settings import Settings
@@ -181,8 +181,7 @@ def _session(history: History, clock: Clock, path: Path | None, course: Course) 
         ),
         lambda copy: people,
         None if path is None else _Folder(path, network.step, full_from),  # type: ignore[arg-type]
-        asking=course.asking,
-        max_calls=course.max_calls,
+        asking=Asking(course.max_calls) if course.asking else None,
         workers=network,
         clock=clock,
         jitter=random.Random(plan.seed),

@@ -36,13 +36,13 @@ def test_what_is_unknown_is_asked_for_and_stays_so_until_it_is_found() -> None:
     [question] = inquired.questions
     assert (inquired.kept, inquired.settled) == ([], [])
     assert (question.batch.rows, question.batch.keys) == ([2], ["key"])
-    assert (question.standing, list(question.problems)) == (Status.UNKNOWN, [LOST])
+    assert (question.standing, question.problem) == (Status.UNKNOWN, LOST)
 
 
 def test_what_was_accepted_is_asked_for_by_its_id() -> None:
     [question] = take(Status.ACCEPTED).questions
     assert (question.batch.rows, question.standing) == ([2], Status.ACCEPTED)
-    assert [problem.kind for problem in question.problems] == [Kind.UNCONFIRMED]
+    assert question.problem.kind is Kind.UNCONFIRMED
 
 
 def test_without_an_id_nothing_confirms_what_was_accepted() -> None:
@@ -56,3 +56,11 @@ def test_the_vendors_word_makes_a_question_needless() -> None:
     [outcome] = take(Status.UNKNOWN, LOST, told=Word(None)).settled
     assert outcome.problem is not None
     assert (outcome.status, outcome.problem.kind, outcome.vendor_id) == (Status.EXISTING, Kind.EXISTS, None)
+
+
+def test_contacts_with_other_problems_are_other_questions() -> None:
+    late = Problem(Kind.TIMEOUT, "no reply in time")
+    outcomes = [Outcome(row, Status.UNKNOWN, problem) for row, problem in enumerate([LOST, late, LOST])]
+    chunk = Prepared(0, [b"{}"] * 3, ["a", "b", "c"], [("a",), ("b",), ("c",)])
+    inquired = Inquiry(lambda key: False, lambda key: None).take(chunk, outcomes)
+    assert [(question.batch.rows, question.problem) for question in inquired.questions] == [([0, 2], LOST), ([1], late)]

@@ -416,7 +416,7 @@ def test_what_sqlite_says_of_damage_is_one_line(path: Path) -> None:
     filled(path)
     content = path.read_bytes()
     path.write_bytes(content.replace(b"checksum INTEGER NOT NULL\n", b"checksum 'NTEGER NOT NULL\n"))
-    with pytest.raises(JournalError, match="'NTEGER NOT NULL .*copy") as caught:
+    with pytest.raises(JournalError, match=r"'NTEGER NOT NULL .*copy") as caught:
         SqliteJournal.open(path)
     assert "\n" not in str(caught.value)
 

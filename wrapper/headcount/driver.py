@@ -122,12 +122,8 @@ class Driver:
         if self._failure is not None:
             raise self._failure
 
-    def abort(self) -> None:
-        """Give up the calls in flight too: their contacts become `unknown`."""
-        self._workers.close()
-
     def close(self) -> None:
-        """Let the workers go."""
+        """Let the workers go. The contacts of calls that are in flight become `unknown`."""
         self._workers.close()
 
     def not_read(self, count: int) -> None:
@@ -211,7 +207,7 @@ class Driver:
         for question in inquired.questions:
             for row in question.batch.rows:
                 self.ledger.reopen(outcomes[row - chunk.start])
-            self._engine.ask(question.batch, question.standing, question.problems)
+            self._engine.ask(question.batch, question.standing, question.problem)
 
     def _admit(self, chunk: Prepared) -> None:
         done = self._restore(chunk) if chunk.start < self._journal.rows_read else ()
@@ -247,7 +243,7 @@ class Driver:
             known = self._journal.checkpoint_at(common)
             if known is None:
                 raise InputChanged(f"the input has other rows than the run has read, from row {chunk.start + 1} on")
-            if known != chunk.digest(before, common - chunk.start):
+            if known != (self._digest if common == end else chunk.digest(before, common - chunk.start)):
                 raise InputChanged(
                     f"the input is not the one that the run began with: rows {chunk.start + 1} to {common} differ"
                 )

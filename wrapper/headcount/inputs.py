@@ -84,20 +84,22 @@ class ObjectsInput:
     def rest(self) -> Iterator[int]:
         for objects in self._chunks_of_objects():
             for contacts, group in groupby(objects, _is_contact):
-                self._copy_piece(contacts, Unshown(group))
+                self._copied(contacts, Unshown(group))
             yield len(objects)
 
     def _piece(self, contacts: bool, objects: list[Any]) -> Prepared:
         """Objects of one sort, the next of the input, made ready."""
         start = self._read
-        self._copy_piece(contacts, objects)
-        return self.encoder.rows(contact_rows(start, objects)) if contacts else self.encoder.records(start, objects)
+        rows = self._copied(contacts, objects)
+        return self.encoder.records(start, objects) if rows is None else self.encoder.rows(rows)
 
-    def _copy_piece(self, contacts: bool, objects: list[Any]) -> None:
+    def _copied(self, contacts: bool, objects: list[Any]) -> Rows | None:
+        """Objects of one sort, by column if they are contacts, once the copy has them."""
+        rows = contact_rows(self._read, objects) if contacts else None
         if self.copy is not None:
-            rows = contact_rows(self._read, objects).records() if contacts else map(_as_written, objects)
-            self.copy.write(rows, self._read)
+            self.copy.write(map(_as_written, objects) if rows is None else rows.records(), self._read)
         self._read += len(objects)
+        return rows
 
     def _chunks_of_objects(self) -> Iterator[list[object]]:
         chunk: list[object] = Unshown()

@@ -13,14 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+import attrs
+
 from headcount.contact import Contact
 from headcount.core.engine import Engine
-from headcount.core.inquiry import Inquiry
+from headcount.core.inquiry import Confirmation, Inquiry
 from headcount.core.jobs import Stop
 from headcount.core.ledger import Ledger
 from headcount.core.pace import Pace
 from headcount.destinations.base import Destination
-from headcount.destinations.sinch import Sinch
 from headcount.driver import Driver
 from headcount.ending import conclude
 from headcount.errors import FatalError, UsageError
@@ -36,7 +37,6 @@ from headcount.run_folder import InputCopy, RunFolder, has_run
 from headcount.settings import Settings
 from headcount.sources import open_source
 from headcount.transport import HttpTransport
-from headcount.webhooks.confirmations import Confirmation, Confirmations
 from headcount.workers import ThreadWorkers, Workers
 
 Progress = Callable[[Report], None]
@@ -134,7 +134,7 @@ class Load:
     def abort(self) -> None:
         """Give up what is in flight too: it becomes `unknown`."""
         self.stop()
-        self._driver.abort()
+        self._driver.close()
 
     def close(self) -> None:
         """End the load in good order. Does nothing when it has ended."""
@@ -277,6 +277,21 @@ def load(
     )
 
 
+@attrs.frozen
+class Asking:
+    """That the vendor is asked what became of the rows which earlier sessions of a run left `unknown` or `accepted`.
+
+    At most `max_calls` calls are made. `announced` gives what the vendor has told of a key, since a moment in Unix
+    seconds, without being asked; of such a row it is not asked.
+    """
+
+    max_calls: int | None = None
+    announced: Callable[[str, float], Confirmation | None] | None = None
+
+    def told(self, key: str, since: float) -> Confirmation | None:
+        return None if self.announced is None else self.announced(key, since)
+
+
 def start(
     to: Destination,
     settings: Settings,
@@ -287,18 +302,14 @@ def start(
     copied: bool = False,
     on_end: OnEnd | None = None,
     counts_rest: Callable[[], bool] | None = None,
-    asking: bool = False,
-    confirmations: Confirmations | None = None,
-    max_calls: int | None = None,
+    asking: Asking | None = None,
     workers: Workers | None = None,
     clock: Callable[[], float] = time.monotonic,
     jitter: random.Random | None = None,
 ) -> Load:
     """A load of any input. `copied` says that the input cannot be read twice, so that the run keeps a copy.
     `counts_rest` says, once no call is left, whether what the input still holds is read and counted; by default it is
-    unless the caller or an error ended the load. With `asking` nothing is sent: the vendor is asked about what an
-    earlier load of the folder left `unknown` or `accepted` and `confirmations` do not know of, with `max_calls` calls
-    at most.
+    unless the caller or an error ended the load. With `asking` nothing is sent.
 
     `workers`, `clock` and `jitter` are for simulations. Raises UsageError, RunLocked and JournalError.
     """
@@ -309,7 +320,7 @@ def start(
         behaviour,
         Pace(concurrency, settings.requests_per_second or to.requests_per_second),
         deadline=math.inf if settings.deadline is None else clock() + settings.deadline,
-        max_calls=math.inf if max_calls is None else max_calls,
+        max_calls=math.inf if asking is None or asking.max_calls is None else asking.max_calls,
         jitter=jitter or random.Random(),
     )
     journal: Journal = MemoryJournal()
@@ -323,8 +334,10 @@ def start(
                 copy = folder.copy_input(journal.rows_read)
             if on_end is not None:
                 ending = partial(on_end, durable)
-        if asking:
-            inquiry = Inquiry(to.confirms, _word_of(to, confirmations, journal))
+        if asking is not None:
+            created = journal.noted(CREATED)
+            since = created if isinstance(created, float) else 0.0
+            inquiry = Inquiry(to.confirms, partial(asking.told, since=since))
         driver = Driver(
             to,
             engine,
@@ -342,24 +355,6 @@ def start(
         opened.callback(driver.close)
         source = open_input(copy)
         return Load(driver, source, on_progress, ending, counts_rest, opened.pop_all())
-
-
-def _word_of(
-    to: Destination, confirmations: Confirmations | None, journal: Journal
-) -> Callable[[str], Confirmation | None]:
-    """How to find the vendor's own word on a key, told since the run began."""
-    if confirmations is None:
-        return lambda key: None
-    if not isinstance(to, Sinch):
-        raise UsageError(f"confirmations are for runs to sinch, not to {to.name}")
-    created = journal.noted(CREATED)
-    began = created if isinstance(created, float) else 0.0
-
-    def find(key: str) -> Confirmation | None:
-        external_id = to.external_id(key)
-        return None if external_id is None else confirmations.find(external_id, began)
-
-    return find
 
 
 def folder_of_objects(path: Path, destination: str) -> RunFolder:

@@ -12,12 +12,13 @@ import msgspec
 from headcount.destinations.base import Destination
 from headcount.errors import JournalError, UsageError
 from headcount.inputs import ObjectsInput
-from headcount.loading import Progress, conclude_objects, folder_of_objects, start
+from headcount.loading import Asking, Progress, conclude_objects, folder_of_objects, start
 from headcount.outcome import Report, Status
 from headcount.records.encode import Encoder, contact_of, is_neutral
 from headcount.records.mapping import ColumnMap
 from headcount.run_folder import InputCopy, RunFolder, has_run
 from headcount.settings import Settings
+from headcount.webhooks.announced import announced
 from headcount.webhooks.confirmations import Confirmations
 
 
@@ -70,9 +71,7 @@ def reconcile(
         folder,
         on_progress,
         on_end=on_end,
-        asking=True,
-        confirmations=confirmations,
-        max_calls=max_calls,
+        asking=Asking(max_calls, None if confirmations is None else announced(to, confirmations)),
     ).report()
     if resend and report.counts[Status.NOT_SENT]:
         return start(to, settings, again, folder, on_progress, on_end=on_end).report()

@@ -20,6 +20,7 @@ from headcount.journal.sqlite import SqliteJournal
 from headcount.records.rows import Unshown
 
 _JOURNAL = "journal.sqlite"
+_SETTINGS = "settings"
 _LEFT_BY_A_KILL = frozenset({"lock", f"{_JOURNAL}.new", f"{_JOURNAL}.new-journal"})
 
 
@@ -28,6 +29,8 @@ class RunFolder:
     """A run's folder, private to its owner (0700, files 0600)."""
 
     path: Path
+    settings: Mapping[str, object] = attrs.field(factory=dict, repr=False)
+    """What the run was created with."""
 
     @classmethod
     def create(
@@ -50,16 +53,20 @@ class RunFolder:
                     raise UsageError(f"{path} is not empty; name a folder that is, or none yet")
         except OSError as error:
             raise UsageError(f"run folder {path or 'runs'} cannot be made: {error.strerror}") from error
-        folder = cls(path)
-        SqliteJournal.create(folder.journal_path, {"settings": dict(settings)}).close()
+        folder = cls(path, settings)
+        SqliteJournal.create(folder.journal_path, {_SETTINGS: dict(settings)}).close()
         return folder
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """The folder of an earlier run. Raises UsageError when there is none."""
+        """The folder of a run that is there. Raises UsageError when there is none, JournalError."""
         if not has_run(path):
             raise UsageError(f"{path} holds no run (no {_JOURNAL} in it)")
-        return cls(path)
+        with cls(path).read_journal() as journal:
+            settings = journal.noted(_SETTINGS)
+        if not isinstance(settings, dict):
+            raise JournalError(f"journal {path / _JOURNAL} holds no settings")
+        return cls(path, settings)
 
     @property
     def journal_path(self) -> Path:
@@ -70,15 +77,6 @@ class RunFolder:
     def input_path(self) -> Path:
         """The copy of a source that cannot be read twice, one JSON value a line."""
         return self.path / "input.jsonl"
-
-    @property
-    def settings(self) -> dict[str, object]:
-        """What the run was created with. Raises JournalError."""
-        with self.read_journal() as journal:
-            settings = journal.noted("settings")
-        if not isinstance(settings, dict):
-            raise JournalError(f"journal {self.journal_path} holds no settings")
-        return settings
 
     @property
     def in_use(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
@@ -12,13 +13,13 @@ import attrs
 import msgspec
 
 from headcount.configuration import make_destination
-from headcount.destinations.base import Destination, secret_from_environment
+from headcount.destinations.base import Destination
 from headcount.driver import calls_noted
 from headcount.ending import End, Result, conclude, end_of
 from headcount.errors import FatalError, UsageError
 from headcount.inputs import RowsInput
 from headcount.journal.sqlite import SqliteJournal
-from headcount.loading import OBJECTS, Load, Progress, start
+from headcount.loading import OBJECTS, Asking, Load, Progress, start
 from headcount.outcome import Kind, Problem, Report
 from headcount.records.encode import Encoder, flat_attributes
 from headcount.records.mapping import ColumnMap
@@ -28,6 +29,7 @@ from headcount.settings import Settings
 from headcount.sources import Source, open_source
 from headcount.sources.chunks import limited
 from headcount.views import Summary, account, summary_of
+from headcount.webhooks.announced import announced, webhook_secret
 from headcount.webhooks.confirmations import Confirmations
 
 _UNDER_WAY = Problem(Kind.STOPPED, "not settled yet", retryable=True)
@@ -87,45 +89,49 @@ def begin(settings: RunSettings, path: Path | None, on_progress: Progress | None
     return Run(folder, settings, destination, columns, rows, on_progress)
 
 
-def resume(path: Path, on_progress: Progress | None = None) -> Run:
-    """The run in the folder `path`, to be carried on. Raises UsageError, RunLocked, JournalError."""
-    return _again(path, on_progress)
+def resume(folder: RunFolder, on_progress: Progress | None = None) -> Run:
+    """The run in the folder, to be carried on. Raises UsageError, RunLocked, JournalError."""
+    return _again(folder, RunSettings.of(folder), on_progress)
 
 
 def reconcile(
-    path: Path,
+    folder: RunFolder,
     on_progress: Progress | None = None,
     *,
     max_calls: int | None = None,
     confirmations: Path | None = None,
 ) -> Run:
-    """The run in the folder `path`, its vendor to be asked what became of `unknown` and `accepted` rows.
+    """The run in the folder, its vendor to be asked what became of `unknown` and `accepted` rows.
 
     Nothing is sent. `confirmations` is the file of a webhook receiver. Raises UsageError, RunLocked, JournalError.
     """
-    known = None
-    if confirmations is not None:
-        known = Confirmations.read(confirmations, secret_from_environment("SINCH_WEBHOOK_SECRET"))
-    return _again(path, on_progress, Asking(max_calls, known))
-
-
-@attrs.frozen
-class Asking:
-    """How the vendor is asked about an earlier load."""
-
-    max_calls: int | None = None
-    confirmations: Confirmations | None = None
-
-
-def _again(path: Path, on_progress: Progress | None, asking: Asking | None = None) -> Run:
-    folder = RunFolder.open(path)
     settings = RunSettings.of(folder)
-    if asking is not None:
-        # What ends a load early has no say in this.
-        settings = attrs.evolve(settings, load=attrs.evolve(settings.load, max_errors=None, deadline=None))
+    # What ends a load early has no say in this.
+    settings = attrs.evolve(settings, load=attrs.evolve(settings.load, max_errors=None, deadline=None))
+    with ExitStack() as files:
+        known = None
+        if confirmations is not None:
+            known = files.enter_context(Confirmations.read(confirmations, webhook_secret()))
+        run = _again(
+            folder,
+            settings,
+            on_progress,
+            lambda to: Asking(max_calls, None if known is None else announced(to, known)),
+        )
+        run.files = files.pop_all()
+        return run
+
+
+def _again(
+    folder: RunFolder,
+    settings: RunSettings,
+    on_progress: Progress | None,
+    ask: Callable[[Destination], Asking | None] = lambda to: None,
+) -> Run:
     destination = make_destination(settings.vendor, settings.options, settings.endpoint)
     columns = ColumnMap(destination.layout, settings.mapped, settings.constants)
     rows = _source_again(folder, settings).chunks()
+    asking = ask(destination)
     return Run(folder, settings, destination, columns, rows, on_progress, resumed=True, asking=asking)
 
 
@@ -153,7 +159,8 @@ class Run:
         chunks = rows if self._feed is None else self._feed.chunks()
         encoder = Encoder(destination.layout, destination.check, columns)
         self.asking = asking is not None
-        self._confirmations = None if asking is None else asking.confirmations
+        self.files = ExitStack()
+        """What is closed when the work is done."""
         self._load: Load = start(
             destination,
             settings.load,
@@ -164,9 +171,7 @@ class Run:
             on_end=self._conclude,
             # What was taken out of a pipe is gone, so it counts.
             counts_rest=lambda: self._feed is not None or self._signal is None,
-            asking=self.asking,
-            confirmations=self._confirmations,
-            max_calls=None if asking is None else asking.max_calls,
+            asking=asking,
         )
 
     @property
@@ -191,14 +196,12 @@ class Run:
         What the vendor or the network ends is in the result. Raises JournalError, InputChanged, SourceError and
         FatalError for views that cannot be written: then the folder has no new views.
         """
-        try:
-            self._load.report()
-        except FatalError:
-            if self._result is None:
-                raise
-        finally:
-            if self._confirmations is not None:
-                self._confirmations.close()
+        with self.files:
+            try:
+                self._load.report()
+            except FatalError:
+                if self._result is None:
+                    raise
         if self._result is None:
             raise AssertionError("a load that comes to its end is concluded")
         return self._result

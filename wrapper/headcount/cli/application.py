@@ -167,8 +167,8 @@ def resume(run: RunFolderArgument, output: As = Output.HUMAN) -> int:
     from headcount.runs import RunSettings
     from headcount.runs import resume as carry_on
 
-    settings = RunSettings.of(RunFolder.open(run))
-    return _work(lambda show: carry_on(run, show), settings, output)
+    folder = RunFolder.open(run)
+    return _work(lambda show: carry_on(folder, show), RunSettings.of(folder), output)
 
 
 @application.command(
@@ -192,12 +192,12 @@ def reconcile(
     from headcount.runs import reconcile as ask
     from headcount.runs import resume as carry_on
 
-    settings = RunSettings.of(RunFolder.open(run))
+    folder = RunFolder.open(run)
     return _work(
-        lambda show: ask(run, show, max_calls=max_calls, confirmations=confirmations),
-        settings,
+        lambda show: ask(folder, show, max_calls=max_calls, confirmations=confirmations),
+        RunSettings.of(folder),
         output,
-        then=(lambda show: carry_on(run, show)) if resend else None,
+        then=(lambda show: carry_on(folder, show)) if resend else None,
     )
 
 

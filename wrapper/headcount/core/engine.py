@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
 
 import attrs
 
@@ -67,15 +66,15 @@ class Engine:
         """Take a batch that has never been sent."""
         self._queue.append(Job(batch))
 
-    def ask(self, batch: Batch, standing: Status, problems: Sequence[Problem]) -> None:
-        """Take contacts of an earlier run that the vendor is to be asked about.
+    def ask(self, batch: Batch, standing: Status, problem: Problem) -> None:
+        """Take contacts of an earlier session that the vendor is to be asked about.
 
-        They are `standing`, each with its problem, as long as it does not say otherwise.
+        They are `standing`, with this problem, as long as it does not say otherwise.
         """
         size = self._behaviour.look_up_size
         for start in range(0, len(batch), size):
             part = batch.part(start, start + size)
-            job = Job(part, Purpose.LOOK_UP, doubtful=True, standing=standing, hint=standing, problem=problems[start])
+            job = Job(part, Purpose.LOOK_UP, doubtful=True, standing=standing, hint=standing, problem=problem)
             self._queue.append(job)
 
     def stop(self, stop: Stop) -> None:

@@ -27,11 +27,11 @@ class Confirmation(Protocol):
 
 @attrs.frozen
 class Question:
-    """Contacts to ask the vendor about. They are `standing`, each with its problem, until it says otherwise."""
+    """Contacts to ask the vendor about. They are `standing`, with their problem, until it says otherwise."""
 
     batch: Batch
     standing: Status
-    problems: Sequence[Problem]
+    problem: Problem
 
 
 @attrs.frozen
@@ -59,23 +59,21 @@ class Inquiry:
     def take(self, chunk: Prepared, outcomes: Sequence[Outcome]) -> Inquired:
         """Take a chunk and what the earlier run says of each of its rows."""
         kept, settled = [], []
-        asked: dict[Status, dict[int, Problem]] = {Status.UNKNOWN: {}, Status.ACCEPTED: {}}
+        asked: dict[tuple[Status, Problem], list[int]] = {}
         for position, outcome in enumerate(outcomes):
             status, key = outcome.status, chunk.keys[position]
-            if status not in asked:
+            if status not in (Status.UNKNOWN, Status.ACCEPTED):
                 kept.append(outcome)
             elif status is Status.ACCEPTED and not self._confirms(key):
                 settled.append(attrs.evolve(outcome, problem=_UNCONFIRMABLE))
             elif (word := self._confirmed(key)) is None:
-                asked[status][position] = outcome.problem or _UNCONFIRMED
+                asked.setdefault((status, outcome.problem or _UNCONFIRMED), []).append(position)
             elif status is Status.ACCEPTED:
                 settled.append(attrs.evolve(outcome, status=Status.CREATED, problem=None, vendor_id=word.vendor_id))
             else:
                 there = Status.EXISTING
                 settled.append(attrs.evolve(outcome, status=there, problem=_CONFIRMED, vendor_id=word.vendor_id))
         questions = [
-            Question(chunk.batch(list(problems)), standing, list(problems.values()))
-            for standing, problems in asked.items()
-            if problems
+            Question(chunk.batch(positions), standing, problem) for (standing, problem), positions in asked.items()
         ]
         return Inquired(kept, settled, questions)

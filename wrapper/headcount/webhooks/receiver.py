@@ -26,8 +26,9 @@ import attrs
 import msgspec
 
 from headcount.auth import Secret
-from headcount.destinations.base import decoded, environment, identifier, secret_from_environment
+from headcount.destinations.base import decoded, environment, identifier
 from headcount.errors import JournalError, UsageError
+from headcount.webhooks.announced import webhook_secret
 from headcount.webhooks.confirmations import Confirmations
 from headcount.webhooks.signature import WINDOW_SECONDS, Refusal, Signed, verify
 
@@ -187,6 +188,6 @@ def from_env() -> Receiver:
     `HEADCOUNT_CONFIRMATIONS` the file of confirmations, made if there is none; `SINCH_PROJECT_ID`, if it is set, the
     only project whose events count. Raises UsageError and JournalError.
     """
-    secret = secret_from_environment("SINCH_WEBHOOK_SECRET")
+    secret = webhook_secret()
     confirmations = Confirmations.open(Path(environment("HEADCOUNT_CONFIRMATIONS")), secret)
     return Receiver(confirmations, secret, project_id=os.environ.get("SINCH_PROJECT_ID") or None)
