@@ -12,6 +12,7 @@ from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Status
 from tests.cli.command import Done, identity
 from tests.crash.harness import People, Watch
+from tests.journals import statuses_of
 
 CONFIRMED = frozenset({Status.CREATED, Status.UPDATED, Status.ACCEPTED})
 NEVER_LANDED = frozenset({Status.REJECTED, Status.SKIPPED, Status.NOT_SENT})
@@ -114,11 +115,6 @@ def journal_of(run: Path) -> dict[int, Status]:
     """What the journal says of each row that it knows."""
     with SqliteJournal.read(run / "journal.sqlite") as journal:
         return statuses_of(journal)
-
-
-def statuses_of(journal: SqliteJournal) -> dict[int, Status]:
-    stretches = journal.stretches()
-    return {row: status for each in stretches for row, status in zip(each.rows, each.answer.statuses, strict=True)}
 
 
 def rows_of(told: dict[int, Status], status: Status) -> list[int]:

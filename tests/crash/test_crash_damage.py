@@ -15,7 +15,8 @@ from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Status
 from tests.crash.harness import arguments
 from tests.crash.killed import Killed
-from tests.crash.promises import journal_of, rows_of, statuses_of
+from tests.crash.promises import journal_of, rows_of
+from tests.journals import statuses_of
 
 SEED = int(os.environ.get("SEED", "1"))
 FLIPS = 12

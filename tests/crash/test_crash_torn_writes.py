@@ -20,7 +20,8 @@ from headcount.mock import serve
 from headcount.outcome import Status
 from tests.cli.command import Command
 from tests.crash.harness import Moment, People, Watch, arguments
-from tests.crash.promises import CONFIRMED, statuses_of
+from tests.crash.promises import CONFIRMED
+from tests.journals import statuses_of
 
 SECTOR = 512
 SEED = int(os.environ.get("SEED", "1"))

@@ -21,6 +21,7 @@ from headcount.journal.events import Event, latest
 from headcount.journal.filesystem import filesystem_type
 from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Kind, Outcome, Problem, Status
+from tests.journals import outcomes_of, statuses_of
 
 EXISTS = Problem(Kind.EXISTS, detail="there already", code="2009", http_status=200, field="3")
 
@@ -32,10 +33,6 @@ def path(tmp_path: Path) -> Path:
 
 def created(*ids: str) -> Answer:
     return Answer([Status.CREATED] * len(ids), {}, list(ids))
-
-
-def statuses(journal: SqliteJournal) -> dict[int, Status]:
-    return {outcome.index: outcome.status for outcome in journal.latest()}
 
 
 def run_and_kill(path: Path, code: str) -> None:
@@ -76,8 +73,8 @@ def test_every_status_survives(path: Path) -> None:
         journal.record(None, range(len(everything)), Answer(everything), 0)
         journal.commit()
     with SqliteJournal.open(path) as journal:
-        assert [outcome.status for outcome in journal.latest()] == everything
-        assert journal.counts() == dict.fromkeys(Status, 1)
+        assert [outcome.status for outcome in outcomes_of(journal)] == everything
+        assert len(statuses_of(journal)) == len(Status)
 
 
 def test_claimed_and_not_recorded_is_in_doubt_after_a_kill(path: Path) -> None:
@@ -91,7 +88,7 @@ def test_claimed_and_not_recorded_is_in_doubt_after_a_kill(path: Path) -> None:
         """,
     )
     with SqliteJournal.open(path) as journal:
-        assert statuses(journal) == {
+        assert statuses_of(journal) == {
             0: Status.CREATED,
             1: Status.CREATED,
             2: Status.UNKNOWN,
@@ -106,7 +103,7 @@ def test_what_was_not_committed_is_lost_by_a_kill(path: Path) -> None:
     SqliteJournal.create(path, {}).close()
     run_and_kill(path, "journal.claim([0]); journal.commit(); journal.claim([1])")
     with SqliteJournal.open(path) as journal:
-        assert statuses(journal) == {0: Status.UNKNOWN}
+        assert statuses_of(journal) == {0: Status.UNKNOWN}
 
 
 def test_a_later_record_takes_the_place_of_an_earlier_one(path: Path) -> None:
@@ -115,7 +112,7 @@ def test_a_later_record_takes_the_place_of_an_earlier_one(path: Path) -> None:
         journal.record(journal.claim([0, 1, 2]), [0, 1, 2], refused, 1)
         journal.record(journal.claim([1]), [1], created("5"), 2)
         journal.commit()
-        assert [(o.status, o.vendor_id, o.attempts) for o in journal.latest()] == [
+        assert [(o.status, o.vendor_id, o.attempts) for o in outcomes_of(journal)] == [
             (Status.NOT_SENT, None, 1),
             (Status.CREATED, "5", 2),
             (Status.NOT_SENT, None, 1),
@@ -132,23 +129,23 @@ def test_attempts_count_on_in_a_session_and_add_up_over_sessions(path: Path) -> 
             journal.record(journal.claim([1]), [1], created("1"), 3)
             journal.commit()
     with SqliteJournal.open(path) as journal:
-        assert [outcome.attempts for outcome in journal.latest()] == [4, 6]
+        assert [outcome.attempts for outcome in outcomes_of(journal)] == [4, 6]
         journal.claim([0])
         journal.commit()
-        assert [outcome.attempts for outcome in journal.latest()] == [5, 6]
+        assert [outcome.attempts for outcome in outcomes_of(journal)] == [5, 6]
 
 
 def test_a_request_that_a_kill_left_unanswered_counts_even_when_its_row_is_settled_later(path: Path) -> None:
     SqliteJournal.create(path, {}).close()
     run_and_kill(path, "journal.claim([0]); journal.claim([0]); journal.commit()")
     with SqliteJournal.open(path) as journal:
-        assert [outcome.attempts for outcome in journal.latest()] == [2]
+        assert [outcome.attempts for outcome in outcomes_of(journal)] == [2]
         journal.record(None, [0], Answer.same(1, Status.NOT_SENT, Problem(Kind.UNANSWERED)), 0)  # it was asked for
         journal.commit()
     with SqliteJournal.open(path) as journal:
         journal.record(journal.claim([0]), [0], created("1"), 1)
         journal.commit()
-        assert [outcome.attempts for outcome in journal.latest()] == [3]
+        assert [outcome.attempts for outcome in outcomes_of(journal)] == [3]
 
 
 def test_a_later_claim_puts_a_row_in_doubt_again(path: Path) -> None:
@@ -156,7 +153,7 @@ def test_a_later_claim_puts_a_row_in_doubt_again(path: Path) -> None:
         journal.record(journal.claim([0, 1]), [0, 1], Answer.same(2, Status.NOT_SENT), 1)
         journal.claim([1])
         journal.commit()
-        assert statuses(journal) == {0: Status.NOT_SENT, 1: Status.UNKNOWN}
+        assert statuses_of(journal) == {0: Status.NOT_SENT, 1: Status.UNKNOWN}
 
 
 def test_recorded_answers_for_earlier_runs_only(path: Path) -> None:
@@ -181,7 +178,7 @@ def test_the_last_word_is_found_over_many_events(path: Path) -> None:
             rows = [row for row in range(start, start + 20) if row not in ends]
             journal.record(journal.claim(rows), rows, Answer([Status.CREATED] * len(rows)), 1)
         journal.commit()
-        found = list(journal.latest())
+        found = list(outcomes_of(journal))
         assert [outcome.index for outcome in found] == list(range(10_000))
         assert [o.index for o in found if o.status is Status.REJECTED and o.problem == EXISTS] == ends
 
@@ -245,7 +242,7 @@ def test_a_second_opener_is_told_who_has_the_run(path: Path) -> None:
         journal.claim([1])
         journal.commit()
     with SqliteJournal.open(path) as journal:
-        assert statuses(journal) == {1: Status.UNKNOWN}
+        assert statuses_of(journal) == {1: Status.UNKNOWN}
 
 
 def test_a_reader_sees_what_is_committed_while_the_run_goes_on(path: Path) -> None:
@@ -254,20 +251,20 @@ def test_a_reader_sees_what_is_committed_while_the_run_goes_on(path: Path) -> No
         journal.commit()
         journal.record(None, [1], created("2"), 1)
         with SqliteJournal.read(path) as reader:
-            assert statuses(reader) == {0: Status.CREATED}
+            assert statuses_of(reader) == {0: Status.CREATED}
             with pytest.raises(JournalError):
                 reader.note("state", "mine")
                 reader.commit()
         journal.commit()
         with SqliteJournal.read(path) as reader:
-            assert reader.counts()[Status.CREATED] == 2
+            assert statuses_of(reader) == {0: Status.CREATED, 1: Status.CREATED}
 
 
 def test_a_reader_after_a_kill(path: Path) -> None:
     SqliteJournal.create(path, {}).close()
     run_and_kill(path, "journal.claim([0]); journal.commit()")
     with SqliteJournal.read(path) as reader:
-        assert statuses(reader) == {0: Status.UNKNOWN}
+        assert statuses_of(reader) == {0: Status.UNKNOWN}
 
 
 def test_a_torn_log_loses_whole_commits_from_its_end(path: Path) -> None:
@@ -291,7 +288,7 @@ def test_a_torn_log_loses_whole_commits_from_its_end(path: Path) -> None:
         # A loss of power may take the note of the last event with it.
         path.with_name("lock").unlink()
         with SqliteJournal.open(path) as journal:
-            rows = list(statuses(journal))
+            rows = list(statuses_of(journal))
         assert rows == list(range(len(rows))) and len(rows) % 2 == 0
         seen.add(len(rows))
     assert seen == set(range(0, 17, 2))
@@ -317,7 +314,7 @@ def test_a_log_that_another_program_has_written_back_is_not_missed(path: Path) -
     sqlite3.connect(path).execute("PRAGMA wal_checkpoint(TRUNCATE)").connection.close()
     assert not path.with_name("journal.sqlite-wal").exists()
     with SqliteJournal.open(path) as journal:
-        assert list(statuses(journal)) == [0]
+        assert list(statuses_of(journal)) == [0]
 
 
 def test_a_journal_that_is_gone_is_not_begun_anew(path: Path) -> None:
@@ -332,13 +329,13 @@ def test_a_journal_that_is_gone_is_not_begun_anew(path: Path) -> None:
 def test_on_a_network_file_system_there_is_no_log(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("headcount.journal.sqlite.is_network_filesystem", lambda folder: True)
+    monkeypatch.setattr("headcount.journal.database.is_network_filesystem", lambda folder: True)
     with SqliteJournal.create(path, {}) as journal:
         journal.claim([3])
         journal.commit()
         assert not path.with_name("journal.sqlite-wal").exists()
         with SqliteJournal.read(path) as reader:
-            assert statuses(reader) == {3: Status.UNKNOWN}
+            assert statuses_of(reader) == {3: Status.UNKNOWN}
     assert "network file system" in caplog.text
 
 
@@ -352,7 +349,7 @@ def filled(path: Path) -> None:
 
 def read_all(path: Path) -> dict[int, Status]:
     with SqliteJournal.open(path) as journal:
-        return statuses(journal)
+        return statuses_of(journal)
 
 
 @pytest.mark.parametrize("size", [0, 1, 50, 100, 4096, 5000, 8192, 20_000])
@@ -485,10 +482,30 @@ def test_create_never_overwrites(path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_a_folder_whose_name_is_no_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9 %?#") / "journal.sqlite"
+    path.parent.mkdir()
+    with SqliteJournal.create(path, {}) as journal:
+        journal.claim([3])
+        journal.commit()
+        with SqliteJournal.read(path) as reader:
+            assert statuses_of(reader) == {3: Status.UNKNOWN}
+    with SqliteJournal.open(path) as journal:
+        assert statuses_of(journal) == {3: Status.UNKNOWN}
+    assert {entry.name for entry in path.parent.iterdir()} == {"journal.sqlite", "lock"}
+
+
+def test_a_call_after_closing_does_not_speak_of_damage(path: Path) -> None:
+    journal = SqliteJournal.create(path, {})
+    journal.close()
+    with pytest.raises(JournalError, match=r"cannot be read: .*closed database\.$"):
+        journal.noted("id")
+
+
 def test_create_after_a_kill_half_way(path: Path) -> None:
     path.with_name("journal.sqlite.new").write_bytes(b"half")
     with SqliteJournal.create(path, {}) as journal:
-        assert journal.counts() == dict.fromkeys(Status, 0)
+        assert statuses_of(journal) == {}
     assert {entry.name for entry in path.parent.iterdir()} == {"journal.sqlite", "lock"}
 
 
@@ -510,10 +527,10 @@ try:
     journal.commit()
 except JournalError as error:
     print(error)
-print(sorted(outcome.index for outcome in journal.latest()))
+print(sorted(row for stretch in journal.stretches() for row in stretch.rows))
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 journal.commit()
-print(journal.counts()[Status.CREATED])
+print(sum(stretch.answer.statuses.count(Status.CREATED) for stretch in journal.stretches()))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     error, rows, count = done.stdout.splitlines()

@@ -118,6 +118,25 @@ def test_it_is_durable_by_its_settings(path: Path, confirmations: Confirmations)
     assert confirmations._database.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
+def test_on_a_network_file_system_there_is_no_log(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("headcount.journal.database.is_network_filesystem", lambda folder: True)
+    with Confirmations.open(path, SECRET) as opened:
+        confirm(opened, "x1", "C1", 1.0)
+        assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert "network file system" in caplog.text
+
+
+def test_a_folder_whose_name_is_no_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9 %?#") / "confirmations.sqlite"
+    path.parent.mkdir()
+    with Confirmations.open(path, SECRET) as opened:
+        confirm(opened, "x1", "C1", 1.0)
+    with Confirmations.read(path, SECRET) as reader:
+        assert reader.find("x1", 0) == Confirmation("C1", 1.0)
+
+
 def test_no_external_id_and_no_secret_in_the_file(path: Path) -> None:
     with Confirmations.open(path, SECRET) as opened:
         confirm(opened, "canary-external-id", "01FJA8B466Y0R2GNXD78MD9SM1", 1.0, nonce="N1")

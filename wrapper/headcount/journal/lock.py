@@ -14,7 +14,7 @@ _SIZE = 42
 
 
 class Lock:
-    """Holds `path` locked until `release`. Raises RunLocked when it is held, OSError when it cannot be had.
+    """Holds `path` locked until `close`. Raises RunLocked when it is held, OSError when it cannot be had.
 
     The file names the last event that its holders say is in the journal, and the process that holds it now. It stays
     behind; only the kernel's lock counts.
@@ -41,7 +41,7 @@ class Lock:
         self.last_event = last_event
         os.pwrite(self._descriptor, b"%020d %020d\n" % (last_event, os.getpid()), 0)
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Let another process have the run."""
         os.close(self._descriptor)
 

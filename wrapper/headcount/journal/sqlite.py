@@ -5,23 +5,22 @@ The file holds row numbers, statuses, problems, vendor ids and the run's setting
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
 import time
 import uuid
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
 
 import msgspec
 
 from headcount.core.batches import Answer
 from headcount.errors import JournalError
+from headcount.journal.database import FileKind
 from headcount.journal.events import (
     Event,
     Stretch,
@@ -32,21 +31,10 @@ from headcount.journal.events import (
     unpack_answer,
     unpack_rows,
 )
-from headcount.journal.filesystem import is_network_filesystem
 from headcount.journal.lock import Lock, last_event_noted
-from headcount.outcome import Outcome, Status
+from headcount.outcome import Outcome
 
-_log = logging.getLogger(__name__)
-
-FORMAT = 1
-"""The version of the file's layout, kept as SQLite's `user_version`."""
-APPLICATION_ID = 0x48656164
-"""What tells a journal from any other SQLite file ("Head")."""
-
-_SCHEMA = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {FORMAT};
-BEGIN;
+_SCHEMA = """
 CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE checkpoint (rows_read INTEGER PRIMARY KEY, digest BLOB NOT NULL);
 CREATE TABLE event (
@@ -61,7 +49,6 @@ CREATE TABLE event (
     checksum INTEGER NOT NULL
 );
 CREATE INDEX event_by_first ON event (first, number);
-COMMIT;
 """
 CREATED = "created"
 """The name of the note of when a journal was made, in Unix seconds."""
@@ -69,16 +56,15 @@ _PAGE = 16
 _RECENT_CLAIMS = 64
 
 _DAMAGED = "restore it from a copy; a new journal in its place would send again what has landed"
-_REMEDIES = {
-    sqlite3.SQLITE_FULL: "make room on the disk, then resume the run",
-    sqlite3.SQLITE_IOERR: "see that the disk has room and is in order, then resume the run",
-    sqlite3.SQLITE_BUSY: "another program holds it open; close that, then resume the run",
-    sqlite3.SQLITE_READONLY: "give its owner leave to write it and its folder",
-    sqlite3.SQLITE_CANTOPEN: "give its owner leave to read and write it and its folder",
-    sqlite3.SQLITE_PERM: "give its owner leave to read and write it and its folder",
-    sqlite3.SQLITE_CORRUPT: _DAMAGED,
-    sqlite3.SQLITE_NOTADB: _DAMAGED,
-}
+_FILE = FileKind(
+    noun="journal",
+    application_id=0x48656164,  # "Head"
+    format=1,
+    schema=_SCHEMA,
+    foreign=f"is not a headcount journal; {_DAMAGED}",
+    damaged=_DAMAGED,
+    then=", then resume the run",
+)
 
 
 class SqliteJournal:
@@ -100,7 +86,7 @@ class SqliteJournal:
             self._check()
             self._earlier = self._last = self._last_number()
             self.rows_read: int = self._one("SELECT coalesce(max(rows_read), 0) FROM checkpoint")
-        self._outcomes = self._outcomes_up_to(self._earlier)
+        self._outcomes = chain.from_iterable(map(Stretch.outcomes, latest(self._events_up_to(self._earlier))))
         self._next = next(self._outcomes, None)
         self._asked = -1
 
@@ -112,22 +98,15 @@ class SqliteJournal:
         """
         first = {"id": uuid.uuid4().hex, CREATED: time.time(), **notes}
         rows = [_note(name, value) for name, value in first.items()]
-        with _errors(path, "cannot be made"), _locked(path) as lock:
+        with _FILE.errors(path, "cannot be made"), closing(Lock(_lock_path(path))) as lock:
             if path.exists():
                 raise JournalError(f"journal {path} exists already")
             if lock.last_event:
                 raise JournalError(f"journal {path} is missing, and it had {lock.last_event} events; {_DAMAGED}")
             blank = path.with_name(path.name + ".new")
             blank.unlink(missing_ok=True)
-            os.close(os.open(blank, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            database = _connect(blank, "rw")
-            try:
-                database.executescript(_SCHEMA)
+            with _FILE.create(path, blank, os.rename) as database:
                 database.executemany("INSERT INTO run VALUES (?, ?, ?)", rows)
-            finally:
-                database.close()
-            blank.rename(path)
-            _sync_folder(path.parent)
         return cls.open(path)
 
     @classmethod
@@ -136,40 +115,24 @@ class SqliteJournal:
 
         A journal that is missing, empty, damaged or made by a newer version is a JournalError.
         """
-        with _errors(path, "cannot be opened"):
-            _check_file(path)
-            lock = Lock(path.with_name("lock"))
-            try:
-                database = _connect(path, "rw")
-                try:
-                    _check_version(path, database)
-                    database.execute(f"PRAGMA journal_mode = {_journal_mode(path)}")
-                    database.execute("PRAGMA synchronous = FULL")
-                    journal = cls(path, database, lock)
-                    journal._check_reaches(lock.last_event)
-                    return journal
-                except BaseException:
-                    database.close()
-                    raise
-            except BaseException:
-                lock.release()
-                raise
+        with _FILE.errors(path, "cannot be opened"), ExitStack() as held:
+            _check_there(path)
+            lock = held.enter_context(closing(Lock(_lock_path(path))))
+            journal = cls(path, held.enter_context(closing(_FILE.open(path, "rw"))), lock)
+            journal._check_reaches(lock.last_event)
+            held.pop_all()
+            return journal
 
     @classmethod
     def read(cls, path: Path) -> SqliteJournal:
-        """The journal at `path` as it is now, to look at; a run may go on meanwhile."""
-        with _errors(path, "cannot be opened"):
-            _check_file(path)
-            noted = last_event_noted(path.with_name("lock"))
-            database = _connect(path, "ro")
-            try:
-                _check_version(path, database)
-                journal = cls(path, database, None)
-                journal._check_reaches(noted)
-                return journal
-            except BaseException:
-                database.close()
-                raise
+        """The journal at `path` as it is now, to look at; a session may go on meanwhile."""
+        with _FILE.errors(path, "cannot be opened"), ExitStack() as held:
+            _check_there(path)
+            noted = last_event_noted(_lock_path(path))
+            journal = cls(path, held.enter_context(closing(_FILE.open(path, "ro"))), None)
+            journal._check_reaches(noted)
+            held.pop_all()
+            return journal
 
     def claim(self, rows: Sequence[int]) -> int:
         """Note that a request with these rows, which ascend, is about to leave; answers its number."""
@@ -261,13 +224,6 @@ class SqliteJournal:
         """The same, row by row."""
         return (outcome for stretch in self.stretches() for outcome in stretch.outcomes())
 
-    def counts(self) -> dict[Status, int]:
-        """How many rows have each status, zeros included; rows that nothing was noted of are not among them."""
-        counter: Counter[Status] = Counter()
-        for stretch in self.stretches():
-            counter.update(stretch.answer.statuses)
-        return {status: counter[status] for status in Status}
-
     def close(self) -> None:
         """Let go of the files and of the run. What is not committed is lost."""
         lock, self._lock = self._lock, None
@@ -276,7 +232,7 @@ class SqliteJournal:
                 self._database.close()
         finally:
             if lock is not None:
-                lock.release()
+                lock.close()
 
     def __enter__(self) -> Self:
         return self
@@ -289,10 +245,6 @@ class SqliteJournal:
         numbers = (self._last, rows[0], rows[-1], settles, attempts, self._earlier)
         self._events.append((*numbers, packed, answer, checksum(numbers, packed, answer)))
         return self._last
-
-    def _outcomes_up_to(self, number: int) -> Iterator[Outcome]:
-        for stretch in latest(self._events_up_to(number)):
-            yield from stretch.outcomes()
 
     def _events_up_to(self, number: int) -> Iterator[Event]:
         """Events in order of their first row, a page at a time: no cursor stays open between commits."""
@@ -312,9 +264,6 @@ class SqliteJournal:
             seen += len(page)
 
     def _check(self) -> None:
-        verdict = self._one("PRAGMA integrity_check(1)")
-        if verdict != "ok":
-            raise sqlite3.DatabaseError("its pages do not fit together")
         if self._one("SELECT count(*) FROM event") != self._last_number():
             raise sqlite3.DatabaseError("events are missing")
 
@@ -332,10 +281,8 @@ class SqliteJournal:
     def _one(self, statement: str) -> Any:
         return self._database.execute(statement).fetchone()[0]
 
-    @contextmanager
-    def _guard(self, what: str) -> Iterator[None]:
-        with _errors(self._path, what):
-            yield
+    def _guard(self, what: str) -> AbstractContextManager[None]:
+        return _FILE.errors(self._path, what)
 
 
 def _event(row: tuple[int, int, int, int | None, int, int, bytes, bytes | None, int]) -> Event:
@@ -346,44 +293,15 @@ def _event(row: tuple[int, int, int, int | None, int, int, bytes, bytes | None, 
     return Event(row[0], row[5], rows, None if answer is None else unpack_answer(answer, len(rows)), row[4])
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    # One thread at a time uses a journal, but not always the one that opened it.
-    address = f"file:{quote(str(path.absolute()))}?mode={mode}"
-    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+def _lock_path(path: Path) -> Path:
+    return path.with_name("lock")
 
 
-def _check_file(path: Path) -> None:
+def _check_there(path: Path) -> None:
     if not path.exists():
         raise JournalError(f"there is no journal {path}")
     if path.stat().st_size == 0:
         raise JournalError(f"journal {path} is empty; {_DAMAGED}")
-
-
-def _check_version(path: Path, database: sqlite3.Connection) -> None:
-    [application] = database.execute("PRAGMA application_id").fetchone()
-    [version] = database.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION_ID:
-        raise JournalError(f"{path} is not a headcount journal; {_DAMAGED}")
-    if version != FORMAT:
-        raise JournalError(
-            f"journal {path} has format {version}, this headcount reads {FORMAT}; use the headcount that made it"
-        )
-
-
-def _journal_mode(path: Path) -> str:
-    if not is_network_filesystem(path.parent):
-        return "WAL"
-    # The memory that the users of a write-ahead log share does not reach across a network.
-    _log.warning("%s is on a network file system: slower, and locks may not hold there", path.parent)
-    return "DELETE"
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _note(name: str, value: object) -> tuple[str, str, int]:
@@ -393,28 +311,3 @@ def _note(name: str, value: object) -> tuple[str, str, int]:
 
 def _checksum_of_note(name: str, text: str) -> int:
     return zlib.crc32(f"{name}\n{text}".encode())
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[Lock]:
-    lock = Lock(path.with_name("lock"))
-    try:
-        yield lock
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _errors(path: Path, what: str) -> Iterator[None]:
-    """Turns what SQLite, the disk and damaged bytes raise into one line that names the file and the way out."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-        remedy = _REMEDIES.get(code & 0xFF)
-        text = " ".join(str(error).split())  # SQLite quotes a schema that it cannot read, lines and all
-        raise JournalError(f"journal {path} {what}: {text}" + (f"; {remedy}" if remedy else "")) from error
-    except OSError as error:
-        raise JournalError(f"journal {path} {what}: {error.strerror or error}") from error
-    except (ValueError, TypeError, msgspec.DecodeError) as error:
-        raise JournalError(f"journal {path} {what}: its content makes no sense; {_DAMAGED}") from error
