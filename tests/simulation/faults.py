@@ -71,6 +71,8 @@ THROTTLED = frozenset(
         Fault.BUCKET_EMPTY,
     }
 )
+SAY_NOTHING = THROTTLED | {Fault.REDIRECT, Fault.TOKEN_REFUSED, Fault.ABORTED}
+"""Neither trouble nor a sign that the vendor is well."""
 NOTHING_DONE = (
     THROTTLED
     | ENDS

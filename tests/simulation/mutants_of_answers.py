@@ -11,15 +11,14 @@ import pytest
 
 from headcount.core import engine as engines
 from headcount.core.answers import Judgement, Meaning
-from headcount.core.batches import Answer, Batch, Envelope
-from headcount.core.bisect import Trial
+from headcount.core.batches import Answer
 from headcount.core.engine import Engine
-from headcount.core.inquiry import Inquiry
+from headcount.core.inquiry import Inquired, Inquiry
 from headcount.core.jobs import Job, Purpose, Settlement
 from headcount.core.prepared import Prepared
 from headcount.core.retry import Repeat
 from headcount.outcome import Kind, Outcome, Problem, Status
-from tests.simulation.mutation import mutant
+from tests.simulation.mutation import mutant, nothing
 
 
 def _declare(patch: pytest.MonkeyPatch, change: Callable[[Repeat], Repeat]) -> None:
@@ -148,50 +147,6 @@ def gives_no_reason_for_what_was_not_sent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Engine, "_let_go", without)
 
 
-# Parts of a batch
-
-
-@mutant
-def loses_the_odd_row_of_halves(patch: pytest.MonkeyPatch) -> None:
-    def halves(batch: Batch) -> tuple[Batch, Batch]:
-        half = max(1, len(batch) // 2)
-        return batch.part(0, half), batch.part(half, 2 * half)
-
-    patch.setattr(engines, "halves", halves)
-
-
-@mutant
-def sends_both_halves_with_the_middle_row(patch: pytest.MonkeyPatch) -> None:
-    def halves(batch: Batch) -> tuple[Batch, Batch]:
-        half = len(batch) // 2
-        return batch.part(0, half + (len(batch) > 2)), batch.part(half, len(batch))
-
-    patch.setattr(engines, "halves", halves)
-
-
-@mutant
-def leaves_the_last_row_out_of_a_body(patch: pytest.MonkeyPatch) -> None:
-    body = Envelope.body
-    patch.setattr(Envelope, "body", lambda self, payloads: body(self, payloads[:-1] or payloads))
-
-
-@mutant
-def rejects_a_batch_for_one_of_its_rows(patch: pytest.MonkeyPatch) -> None:
-    def bisect(self: Engine, job: Job) -> None:
-        for row in range(len(job.batch)):
-            part = job.part(job.batch.part(row, row + 1))
-            part.level += 1
-            self._queue.append(part)
-
-    def refused(self: Engine, job: Job, said: Judgement) -> list[Settlement]:
-        return [
-            Settlement(job.batch, Answer.same(len(job.batch), Status.REJECTED, said.cause), job.attempts, job.claim)
-        ]
-
-    patch.setattr(Engine, "_bisect", bisect)
-    patch.setattr(Engine, "_refused", refused)
-
-
 @mutant
 def gives_ids_to_the_wrong_rows(patch: pytest.MonkeyPatch) -> None:
     def change(job: Job, said: Judgement) -> Judgement:
@@ -211,23 +166,6 @@ def gives_statuses_to_the_wrong_rows(patch: pytest.MonkeyPatch) -> None:
         return attrs.evolve(said, answer=attrs.evolve(said.answer, statuses=said.answer.statuses[::-1]))
 
     _judge(patch, change)
-
-
-@mutant
-def takes_the_rest_of_a_refused_part_for_bad(patch: pytest.MonkeyPatch) -> None:
-    refused = Engine._refused
-
-    def lazy(self: Engine, job: Job, said: Judgement) -> list[Settlement]:
-        if len(job.batch) != 2 or said.error is not None or job.trial is None:
-            return refused(self, job, said)
-        return [Settlement(job.batch, Answer.same(2, Status.REJECTED, said.cause), job.attempts, job.claim)]
-
-    patch.setattr(Engine, "_refused", lazy)
-
-
-@mutant
-def never_finds_a_common_cause(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Trial, "of", lambda size, problem, **how: Trial(size, problem, common=False))
 
 
 # Look-ups
@@ -284,3 +222,44 @@ def confirms_without_asking(patch: pytest.MonkeyPatch) -> None:
         )
 
     patch.setattr(Inquiry, "take", confirm)
+
+
+@mutant
+def does_not_believe_a_look_up(patch: pytest.MonkeyPatch) -> None:
+    def change(job: Job, said: Judgement) -> Judgement:
+        if said.answer is None or job.purpose is not Purpose.LOOK_UP:
+            return said
+        return attrs.evolve(said, answer=Answer.same(len(job.batch), job.standing, job.problem))
+
+    _judge(patch, change)
+
+
+@mutant
+def asks_with_the_problem_of_another(patch: pytest.MonkeyPatch) -> None:
+    take = Inquiry.take
+
+    def mix(self: Inquiry, chunk: Prepared, outcomes: Sequence[Outcome]) -> Inquired:
+        inquired = take(self, chunk, outcomes)
+        first = {question.standing: question.problem for question in reversed(inquired.questions)}
+        questions = [attrs.evolve(question, problem=first[question.standing]) for question in inquired.questions]
+        return attrs.evolve(inquired, questions=questions)
+
+    patch.setattr(Inquiry, "take", mix)
+
+
+@mutant
+def says_of_its_own_that_it_was_there(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(engines, "_own_what_exists", nothing)
+
+
+@mutant
+def says_of_what_was_there_that_it_is_its_own(patch: pytest.MonkeyPatch) -> None:
+    def change(job: Job, said: Judgement) -> Judgement:
+        if said.answer is not None and job.purpose is Purpose.SEND:
+            said.answer.problems = {
+                at: attrs.evolve(problem, kind=Kind.FOUND_AFTER_RESEND) if problem.kind is Kind.EXISTS else problem
+                for at, problem in said.answer.problems.items()
+            }
+        return said
+
+    _judge(patch, change)

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from headcount.core import engine as engines
+from headcount.core import pace as paces
 from headcount.core.engine import Engine
 from headcount.core.error_limit import ErrorLimit
 from headcount.core.jobs import Job, Purpose
@@ -80,6 +81,24 @@ def ignores_the_deadline(patch: pytest.MonkeyPatch) -> None:
 def waits_for_ever_in_an_outage(patch: pytest.MonkeyPatch) -> None:
     made = Patience.__init__
     patch.setattr(Patience, "__init__", lambda self, pace, deadline, patience: made(self, pace, deadline, math.inf))
+
+
+@mutant
+def gives_up_in_an_outage_too_soon(patch: pytest.MonkeyPatch) -> None:
+    made = Patience.__init__
+    patch.setattr(
+        Patience, "__init__", lambda self, pace, deadline, patience: made(self, pace, deadline, patience * 0.75)
+    )
+
+
+@mutant
+def takes_a_vendor_in_trouble_for_one_never_reached(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Patience, "reached", nothing)
+
+
+@mutant
+def holds_no_longer_from_time_to_time(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(paces, "_HOLDS", (1.0,))
 
 
 @mutant

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 import pytest
 
-from headcount.core.admission import Admission
+from headcount.core.admission import Admission, Admitted
 from headcount.core.batches import Answer
 from headcount.core.ledger import Ledger
 from headcount.core.prepared import Prepared
 from headcount.driver import Driver
+from headcount.errors import JournalError
 from headcount.journal.memory import MemoryJournal
 from headcount.journal.sqlite import SqliteJournal
+from headcount.loading import Load
 from headcount.outcome import Kind, Outcome, Status
 from tests.simulation.mutation import mutant, nothing
 
@@ -40,6 +42,18 @@ def names_the_wrong_owner(patch: pytest.MonkeyPatch) -> None:
         return {at: owner + 1 for at, owner in owners(self, chunk, problems).items()}
 
     patch.setattr(Admission, "_owners", next_to_it)
+
+
+@mutant
+def calls_a_repeat_existing(patch: pytest.MonkeyPatch) -> None:
+    take = Admission.take
+
+    def there(self: Admission, chunk: Prepared, done: Container[int] = ()) -> Admitted:
+        admitted = take(self, chunk, done)
+        statuses = [Status.EXISTING if each is Status.SKIPPED else each for each in admitted.answer.statuses]
+        return attrs.evolve(admitted, answer=attrs.evolve(admitted.answer, statuses=statuses))
+
+    patch.setattr(Admission, "take", there)
 
 
 # Ledger
@@ -80,6 +94,11 @@ def counts_a_status_for_another(patch: pytest.MonkeyPatch) -> None:
 @mutant
 def forgets_what_was_not_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Driver, "not_read", nothing)
+
+
+@mutant
+def leaves_the_rest_of_the_input_out(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Load, "_goes_on_to_its_end", lambda self: False)
 
 
 # Journal
@@ -128,7 +147,7 @@ def commits_every_other_time(patch: pytest.MonkeyPatch) -> None:
 
 
 @mutant
-def recordsnothing(patch: pytest.MonkeyPatch) -> None:
+def records_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SqliteJournal, "record", nothing)
 
 
@@ -182,9 +201,34 @@ def restores_what_was_claimed_as_created(patch: pytest.MonkeyPatch) -> None:
 
 
 @mutant
-def does_not_notice_another_input(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(SqliteJournal, "checkpoint_at", lambda self, rows: None)
-    patch.setattr(Driver, "_check_unchanged", nothing)
+def takes_what_was_not_sent_for_settled(patch: pytest.MonkeyPatch) -> None:
+    def restore(self: Driver, chunk: Prepared) -> set[int]:
+        rows = range(chunk.start, chunk.start + len(chunk))
+        outcomes = [outcome for row in rows if (outcome := self._journal.recorded(row)) is not None]
+        for outcome in outcomes:
+            self.ledger.restore(outcome)
+        return {outcome.index for outcome in outcomes}
+
+    patch.setattr(Driver, "_restore", restore)
+
+
+@mutant
+def takes_every_input_for_the_same(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Prepared, "digest", lambda self, previous, stop=None: b"the same")
+
+
+@mutant
+def takes_a_second_claim_for_damage(patch: pytest.MonkeyPatch) -> None:
+    claim = SqliteJournal.claim
+    claimed: set[int] = set()
+
+    def once(self: SqliteJournal, rows: Sequence[int]) -> int:
+        if not claimed.isdisjoint(rows):
+            raise JournalError("these rows were claimed before")
+        claimed.update(rows)
+        return claim(self, rows)
+
+    patch.setattr(SqliteJournal, "claim", once)
 
 
 @mutant

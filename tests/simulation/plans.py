@@ -119,7 +119,7 @@ def _vendor(chance: random.Random, keys: list[str]) -> Vendor:
     rows = range(len(keys))
     repeat = chance.choice(list(Repeat))
     asynchronous = repeat is Repeat.DOUBLES and chance.random() < 0.6
-    poison = _some(chance, len(keys), (0, 0, 0.03, 0.2, 1))
+    poison = _some(chance, len(keys), (0, 0, 0, 0.03, 0.2, 0.7, 1))
     # An older contact with an id of our own would be taken for the one that was accepted.
     old = _some(chance, len(keys), (0, 0, 0.2)) - poison
     there = {keys[row] for row in old if not (asynchronous and keys[row].startswith("x"))}

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from headcount.errors import BatchRefusedError
 from headcount.outcome import Kind, Status
-from tests.simulation.faults import AMBIGUOUS, THROTTLED, TIMEOUTS, TROUBLE, Fault
+from tests.simulation.faults import AMBIGUOUS, SAY_NOTHING, THROTTLED, TIMEOUTS, TROUBLE, Fault
 from tests.simulation.schedules import CONNECT_PATIENCE, OUTAGE_PATIENCE, TIMEOUT, History, Session
+from tests.simulation.timeline import Endless
 from tests.simulation.world import Call
 
 _NOT_REACHED = frozenset({Fault.NOT_CONNECTED, Fault.ANSWERED_EARLY})
@@ -83,6 +84,33 @@ def trouble_is_met_with_patience(history: History) -> None:
                 assert owed or start <= since + patience, f"a call starts {start - since} s into an outage"
 
 
+def an_outage_ends_a_run_in_its_time(history: History) -> None:
+    """A run ends for an outage only when there was no good answer for as long as its patience with one lasts, or with
+    an endpoint never reached."""
+    for session in history.sessions:
+        stop = session.report.stop
+        if stop is None or stop.kind is not Kind.OUTAGE:
+            continue
+        since, last, reached, over = math.inf, -math.inf, False, False
+        patience = CONNECT_PATIENCE
+        answered = sorted((call for call in session.calls if call.ended is not None), key=_by_notice)
+        for call in answered:
+            reached = reached or call.fault not in _NOT_REACHED
+            patience = OUTAGE_PATIENCE if reached else CONNECT_PATIENCE
+            if call.fault in TROUBLE | THROTTLED:
+                since, last = min(since, call.noticed), call.noticed
+                over = over or call.noticed >= since + patience - 1e-9
+            elif call.started > last and call.fault not in SAY_NOTHING:
+                since = math.inf
+        # With nothing in flight a run ends by time alone, and no call comes after that.
+        over = over or session.ended >= since + patience - 1e-9
+        assert over, f"it gives up after {session.ended - since} s"
+
+
+def _by_notice(call: Call) -> tuple[float, float]:
+    return call.noticed, call.ended or 0.0
+
+
 def an_outage_costs_few_calls(history: History) -> None:
     """An outage costs no more calls than may be in flight at once, and ten for each minute of it that begins."""
     plan = history.schedule
@@ -124,6 +152,22 @@ def repeats_draw_on_a_budget(history: History) -> None:
         assert costs <= tokens, f"repeats cost {costs}, and there were {tokens}"
 
 
+def a_size_that_was_refused_is_remembered(history: History) -> None:
+    """Batches that are refused for their size stay few: for each time that the largest has to be halved as many as may
+    be in flight at once, and as many for each doubling of those that were taken, after which more are tried."""
+    largest, taken_whole = history.schedule.limits.max_contacts, history.vendor.most_contacts
+    halvings = math.ceil(math.log2(max(1.0, largest / taken_whole)))
+    for session in history.sessions:
+        large: list[set[int]] = []
+        for call in session.sends:
+            rows = set(call.rows)
+            if call.code == "large" and not any(rows < batch for batch in large):
+                large.append(rows)
+        taken = sum(call.status == 200 for call in session.sends)
+        most = history.schedule.concurrency * (halvings + math.log2(taken + 2))
+        assert len(large) <= most, f"{len(large)} batches too large, {taken} taken"
+
+
 def bad_contacts_are_found_in_few_calls(history: History) -> None:
     """Where nothing else is wrong k bad contacts in a batch of n that is refused whole are found with at most
     2 k log2(n / k) + 2 k calls, n rounded up to a power of two."""
@@ -143,8 +187,8 @@ def bad_contacts_are_found_in_few_calls(history: History) -> None:
 
 def a_common_cause_is_not_chased(history: History) -> None:
     """A batch refused whole again and again with one code is cut twice at most, and a few of its contacts are asked
-    alone: eight of a batch of eight or more, or of 32 or more where the vendor has taken others. The run ends then, and
-    names the code."""
+    alone: eight of a batch of eight or more, three of one of 32 or more while the vendor has taken nothing yet. The run
+    ends then, and names the code."""
     for session in history.sessions:
         if any(call.fault not in _HARMLESS or call.code == "large" for call in session.calls):
             continue
@@ -155,7 +199,7 @@ def a_common_cause_is_not_chased(history: History) -> None:
             took = any(_took_some(history, call) and call.noticed <= first.noticed for call in session.calls)
             if took and size < 32:
                 continue
-            alone = 8
+            alone = 8 if took or size < 32 else 3
             singles = [call for call in batch if len(call.rows) == 1]
             assert len(singles) <= alone and len(batch) <= 7 + alone, f"{len(batch)} calls for a common cause"
             assert all(len(call.rows) == 1 or len(call.rows) >= size // 4 for call in batch), "cut three times"
@@ -163,6 +207,35 @@ def a_common_cause_is_not_chased(history: History) -> None:
                 assert session.closed or session.report.stop is not None, "the run goes on"
             if isinstance(session.error, BatchRefusedError):
                 assert "common" in str(session.error)
+
+
+def a_common_cause_is_proved(history: History) -> None:
+    """A run ends because everything is refused only after a batch of eight or more, both its halves, all its quarters
+    and eight of its contacts alone were refused with the code that it names: three of 32 or more while the vendor has
+    taken nothing yet."""
+    for session in history.sessions:
+        if isinstance(session.error, BatchRefusedError):
+            refused = [
+                call for call in session.sends if call.status == 400 and f"code {call.code}" in str(session.error)
+            ]
+            parts = {tuple(call.rows) for call in refused}
+            assert any(_is_proof(history, session, whole, parts) for whole in refused), session.error
+
+
+def _is_proof(history: History, session: Session, whole: Call, refused: set[tuple[int, ...]]) -> bool:
+    """Whether what was refused shows that a batch was refused for a common cause."""
+    halves = _halves(tuple(whole.rows))
+    parts = [*halves, *(quarter for half in halves for quarter in _halves(half))]
+    before = [call for call in session.sends if call.fault in _HARMLESS and call.noticed < whole.noticed]
+    took = any(_took_some(history, call) for call in before)
+    needed = 8 if took or len(whole.rows) < 32 else 3
+    alone = sum((row,) in refused for row in whole.rows)
+    return len(whole.rows) >= 8 and refused.issuperset(parts) and alone >= needed
+
+
+def _halves(rows: tuple[int, ...]) -> list[tuple[int, ...]]:
+    middle = (len(rows) + 1) // 2
+    return [rows[:middle], rows[middle:]]
 
 
 def _taken_apart(session: Session) -> Iterator[list[Call]]:
@@ -201,8 +274,9 @@ def the_error_limit_ends_a_load(history: History) -> None:
 
 def it_ends_in_time(history: History) -> None:
     """A session ends one attempt after its deadline or its stop at the latest, and at once when it is aborted; what it
-    oversleeps comes on top."""
+    oversleeps comes on top. None goes on for ever."""
     for session in history.sessions:
+        assert not isinstance(session.error, Endless), session.error
         course, slack = session.course, session.network.overslept + 0.1
         for moment, patience in ((course.deadline, TIMEOUT), (course.stop_at, TIMEOUT), (course.abort_at, 0.0)):
             if moment is not None:
@@ -222,11 +296,14 @@ PROMISES = (
     pace_is_kept,
     what_was_throttled_waits,
     trouble_is_met_with_patience,
+    an_outage_ends_a_run_in_its_time,
     an_outage_costs_few_calls,
     repeats_are_bounded,
     repeats_draw_on_a_budget,
+    a_size_that_was_refused_is_remembered,
     bad_contacts_are_found_in_few_calls,
     a_common_cause_is_not_chased,
+    a_common_cause_is_proved,
     the_error_limit_ends_a_load,
     it_ends_in_time,
     no_busy_loop,

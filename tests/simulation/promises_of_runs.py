@@ -7,8 +7,9 @@ import math
 from headcount.core.retry import Repeat
 from headcount.errors import InputChanged, JournalError
 from headcount.outcome import Status
+from tests.simulation.faults import Fault
 from tests.simulation.schedules import OUTAGE_PATIENCE, History, Session
-from tests.simulation.world import Broken
+from tests.simulation.world import Broken, Call
 
 _NOWHERE = frozenset({Status.NOT_SENT})
 _LANDED = frozenset({Status.CREATED, Status.UPDATED, Status.EXISTING, Status.ACCEPTED, Status.UNKNOWN})
@@ -93,6 +94,16 @@ def asking_changes_only_what_is_open(history: History) -> None:
                 assert after == before, f"{before} became {after}"
 
 
+def asking_in_vain_changes_nothing(history: History) -> None:
+    """What was unknown before a session that asks, and of which no look-up was answered, is so afterwards for the same
+    reason."""
+    for session in _asking(history):
+        answered = {row for call in session.calls if _is_read(call) for row in call.rows}
+        for row, before in session.before.items():
+            if before.status is Status.UNKNOWN and row not in answered:
+                assert session.after[row] == before, f"{before} became {session.after[row]}"
+
+
 def asking_finds_what_is_there(history: History) -> None:
     """After a session that asks, with nothing in its way and to its end, what can be found is not unknown any more,
     nor accepted if it has an id of our own."""
@@ -112,7 +123,7 @@ def asking_once_is_enough(history: History) -> None:
         doubtful: dict[int, int] = {}
         for call in session.calls:
             assert not answered & set(call.rows), f"call {call.number} asks again"
-            if call.status == 200 and call.code is None and call.fault != "garbled":
+            if _is_read(call):
                 answered.update(call.rows)
             elif call.fault.startswith(("busy", "lost", "timeout", "garbled")):
                 for row in call.rows:
@@ -176,6 +187,11 @@ def calls_are_counted(history: History) -> None:
         assert session.report.requests == made or not exact, f"{session.report.requests} requests, {made} calls"
 
 
+def _is_read(call: Call) -> bool:
+    """Whether a call had an answer that can be read."""
+    return call.status == 200 and call.code is None and call.fault is not Fault.GARBLED
+
+
 def _kept(history: History) -> list[Session]:
     return history.sessions if history.schedule.kept else []
 
@@ -191,6 +207,7 @@ PROMISES = (
     a_load_touches_only_what_was_not_sent,
     asking_sends_nothing,
     asking_changes_only_what_is_open,
+    asking_in_vain_changes_nothing,
     asking_finds_what_is_there,
     asking_once_is_enough,
     a_changed_input_is_noticed,

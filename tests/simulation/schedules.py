@@ -19,10 +19,12 @@ from headcount.loading import Asking, Load, start
 from headcount.outcome import Outcome, Report
 from headcount.run_folder import RunFolder
 from headcount.settings import Settings
+from tests.journals import outcomes_of
 from tests.simulation.faults import Fault
 from tests.simulation.plans import Course, Schedule, schedule
+from tests.simulation.timeline import Clock, Endless
 from tests.simulation.vendor import Account, Vendor
-from tests.simulation.world import Broken, Call, Clock, Crash, Network, People
+from tests.simulation.world import Broken, Call, Crash, Network, People
 
 __all__ = ["CONNECT_PATIENCE", "OUTAGE_PATIENCE", "TIMEOUT", "History", "Schedule", "Session", "play", "schedule"]
 
@@ -190,7 +192,8 @@ def _session(history: History, clock: Clock, path: Path | None, course: Course) 
         network.stopped_at = began + course.deadline
     for moment, end in ((course.stop_at, load.stop), (course.abort_at, load.abort)):
         if moment is not None:
-            network.at(began + moment, lambda end=end: (network.stopped(), end()))  # type: ignore[misc]
+            network.at(began + moment, network.stopped)
+            network.at(began + moment, end)
     try:
         if plan.iterated or course.close_after is not None:
             outcomes.extend(islice(load, course.close_after))
@@ -198,7 +201,7 @@ def _session(history: History, clock: Clock, path: Path | None, course: Course) 
             network.stopped()
             load.close()
         load.report()
-    except (FatalError, Crash, Broken) as caught:
+    except (FatalError, Crash, Broken, Endless) as caught:
         error = caught
     vendor.advance(clock.now)
     after, rows_known_after = _journal(path)
@@ -228,4 +231,4 @@ def _journal(path: Path | None) -> tuple[dict[int, Outcome], int]:
     if path is None:
         return {}, 0
     with RunFolder(path).read_journal() as journal:
-        return {outcome.index: outcome for outcome in journal.latest()}, journal.rows_read
+        return {outcome.index: outcome for outcome in outcomes_of(journal)}, journal.rows_read

@@ -5,7 +5,6 @@ Beside the seeded world, for figures: one thing goes wrong, and it is counted wh
 
 from __future__ import annotations
 
-import heapq
 import json
 import math
 import random
@@ -27,9 +26,9 @@ from headcount.records.mapping import ColumnMap
 from headcount.settings import Settings
 from headcount.workers import Arrival
 from tests.contract.harness import contact, destination, key
+from tests.simulation.timeline import Clock, Timeline
 
 _NUMBER = re.compile(rb"(?:4479460(\d{5})(?!\d)|p(\d+)@)")
-_MOST_TURNS = 100_000
 
 TIMED_OUT = Failure(Kind.TIMEOUT, True, "no reply in time")
 
@@ -111,25 +110,14 @@ def refusing(vendor: Vendor, bad: Collection[int], code: Callable[[int], str]) -
     return meet
 
 
-class _Network:
-    """The workers of a load, and its clock."""
+class _Network(Timeline):
+    """The workers of a load."""
 
     def __init__(self, vendor: Vendor, meet: Meet) -> None:
+        super().__init__(Clock())
         self._vendor = vendor
         self._meet = meet
-        self._coming: list[tuple[float, int, Callable[[], Arrival | None]]] = []
-        self._steps = 0
-        self._woken = False
-        self.now = 0.0
         self.calls: list[Call] = []
-        self.turns = 0
-
-    def clock(self) -> float:
-        return self.now
-
-    def at(self, moment: float, act: Callable[[], None]) -> None:
-        """Let something happen at a moment."""
-        self._push(moment, lambda: act())  # type: ignore[func-returns-value]
 
     def start(self, job: Job, request: Request, timeout: float) -> None:
         found = _NUMBER.findall(request.url.encode() + request.body)
@@ -139,26 +127,10 @@ class _Network:
         self.calls.append(call)
         said, seconds = self._meet(call)
         call.answer = said or self._vendor.take(call)
-        self._push(self.now + seconds, lambda: self._arrive(job, call))
+        self.at(self.now + seconds, lambda: self._arrive(job, call))
 
     def wait(self, seconds: float) -> list[Arrival]:
-        self.turns += 1
-        assert self.turns < _MOST_TURNS, "the driver goes round and round"
-        until = self.now + seconds
-        arrivals: list[Arrival] = []
-        while self._coming and self._coming[0][0] <= (self.now if arrivals or self._woken else until):
-            self.now, _, act = heapq.heappop(self._coming)
-            arrival = act()
-            if arrival is not None:
-                arrivals.append(arrival)
-        if not arrivals and not self._woken:
-            assert until < math.inf, "the driver waits for what will never come"
-            self.now = until
-        self._woken = False
-        return arrivals
-
-    def wake(self) -> None:
-        self._woken = True
+        return self.sleep(seconds)
 
     def close(self) -> None:
         pass
@@ -166,10 +138,6 @@ class _Network:
     def _arrive(self, job: Job, call: Call) -> Arrival:
         call.ended = self.now
         return Arrival(job, call.answer)
-
-    def _push(self, moment: float, act: Callable[[], Arrival | None]) -> None:
-        self._steps += 1
-        heapq.heappush(self._coming, (moment, self._steps, act))
 
 
 @attrs.frozen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import math
 import random
@@ -18,17 +17,15 @@ from headcount.core.prepared import Prepared
 from headcount.errors import CredentialsError
 from headcount.outcome import Kind, Problem
 from headcount.workers import Arrival
-from tests.simulation.faults import AMBIGUOUS, ENDS, NOTHING_DONE, THROTTLED, TROUBLE, Fault
+from tests.simulation.faults import AMBIGUOUS, ENDS, NOTHING_DONE, SAY_NOTHING, TROUBLE, Fault
+from tests.simulation.timeline import Clock, Timeline
 from tests.simulation.vendor import Vendor
 
 EPOCH = 1_700_000_000
 """The wall clock's seconds where the simulated clock shows 0."""
 ASKED_WAIT = 7
 """Seconds that a vendor asks to wait, in one way or another."""
-_MOST_TURNS = 20_000
 _OK = frozenset({Fault.NONE, Fault.SLOW, Fault.SILENT, Fault.NOTHING_REMAINS})
-_SAY_NOTHING = THROTTLED | {Fault.REDIRECT, Fault.TOKEN_REFUSED, Fault.ABORTED}
-"""Neither trouble nor a sign that the vendor is well."""
 _ASK_TO_WAIT = frozenset({Fault.THROTTLED_SECONDS, Fault.THROTTLED_DATE, Fault.THROTTLED_RESET, Fault.NOTHING_REMAINS})
 
 
@@ -38,16 +35,6 @@ class Crash(BaseException):
 
 class Broken(Exception):
     """The input cannot be read on."""
-
-
-@attrs.define
-class Clock:
-    """Seconds since the world began."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @attrs.define(eq=False)
@@ -103,12 +90,13 @@ class People:
 
     def chunks(self) -> Iterator[Prepared]:
         for start, stop in self._bounds():
-            payloads = [b"" if row in self.invalid else self._payload(row) for row in range(start, stop)]
+            payloads = [b"" if row in self.invalid else self.payload(row) for row in range(start, stop)]
             problems = {row - start: Problem(Kind.INVALID_VALUE) for row in range(start, stop) if row in self.invalid}
             keys = list(self.keys[start:stop])
             yield Prepared(start, payloads, keys, [(key,) for key in keys], problems)
 
-    def _payload(self, row: int) -> bytes:
+    def payload(self, row: int) -> bytes:
+        """The contact of a row, as it is sent."""
         changed = b',"changed":1' if row in self.changed else b""
         return b'{"row":%d,"pad":"%s"%s}' % (row, b"x" * self.padding[row], changed)
 
@@ -125,11 +113,8 @@ class People:
             yield start, self.read
 
 
-class Network:
-    """The workers of a session: what is sent reaches the vendor, or does not, and what comes back comes later.
-
-    Everything that happens lies on one heap, so that the order is the seed's.
-    """
+class Network(Timeline):
+    """The workers of a session: what is sent reaches the vendor, or does not, and what comes back comes later."""
 
     def __init__(
         self,
@@ -144,21 +129,17 @@ class Network:
         lateness: Sequence[float] = (0.0,),
         crash_after: float = math.inf,
     ) -> None:
+        super().__init__(clock)
         self._vendor = vendor
-        self._clock = clock
         self._chance = chance
         self._session = session
         self._faults = faults
         self._concurrency = concurrency
         self._lateness = lateness
-        self._events: list[tuple[float, int, Callable[[], Arrival | None]]] = []
-        self._numbers = iter(range(10**9))
         self._steps_left = crash_after
-        self._woken = False
         self._open: dict[int, tuple[Job, Call]] = {}
         self._arrived: list[Call] = []
         self.calls = calls
-        self.turns = 0
         self.received = 0
         self.overslept = 0.0
         """Seconds by which the loop woke up late, all together."""
@@ -168,17 +149,6 @@ class Network:
         self.errors: list[str] = []
         """What the driver must not do and did."""
 
-    def at(self, moment: float, act: Callable[[], None]) -> None:
-        """Let something happen at a moment."""
-
-        def run() -> None:
-            act()
-
-        self._push(moment, run)
-
-    def _push(self, moment: float, run: Callable[[], Arrival | None]) -> None:
-        heapq.heappush(self._events, (moment, next(self._numbers), run))
-
     def step(self) -> None:
         """A point where the process can die."""
         self._steps_left -= 1
@@ -187,13 +157,13 @@ class Network:
 
     def stopped(self) -> None:
         """From now on no call may start."""
-        self.stopped_at = min(self.stopped_at, self._clock.now)
+        self.stopped_at = min(self.stopped_at, self.now)
 
     # What the driver calls
 
     def start(self, job: Job, request: Request, timeout: float) -> None:
         self.step()
-        now = self._clock.now
+        now = self.now
         self._vendor.advance(now)
         body = json.loads(request.body)
         if job.purpose is Purpose.LOOK_UP:
@@ -207,56 +177,28 @@ class Network:
         self.calls.append(call)
         self._open[call.number] = job, call
         answer, seconds = self._meet(call, timeout)
-        self._push(now + seconds, lambda: self._arrive(call, answer))
+        self.at(now + seconds, lambda: self._arrive(call, answer))
         self.step()
 
     def wait(self, seconds: float) -> list[Arrival]:
-        self.turns += 1
-        if self.turns > _MOST_TURNS:
-            raise AssertionError("the driver goes round and round")
         self.step()
-        until = self._clock.now + seconds
-        arrivals = self._wakings()
-        if arrivals:
-            until = self._clock.now
-        else:
-            while not arrivals and self._events and self._events[0][0] <= until:
-                arrivals += self._next_event()
-            if not arrivals and until == math.inf:
-                raise AssertionError("the driver waits for what will never come")
-            # A loop that sleeps wakes a little late, or much, where the machine slept too.
-            late = self._chance.choice(self._lateness) if seconds else 0.0
-            self.overslept += late
-            until = (self._clock.now if arrivals else until) + late
-        while self._events and self._events[0][0] <= until:
-            arrivals += self._next_event()
-        self._clock.now = until
+        # A loop that sleeps wakes a little late, or much, where the machine slept too.
+        late = self._chance.choice(self._lateness) if seconds else 0.0
+        self.overslept += late
+        arrivals = self.sleep(seconds, late)
         for call in self._arrived:
-            call.noticed = until
+            call.noticed = self.now
         self._arrived.clear()
         self.received += len(arrivals)
         self.step()
         return arrivals
-
-    def wake(self) -> None:
-        self._woken = True
 
     def close(self) -> None:
         """Calls in flight are lost to the driver; what the vendor has, it has."""
         lost = Failure(Kind.CONNECTION_LOST, True, "the process gave it up")
         for _, call in list(self._open.values()):
             call.fault = Fault.ABORTED
-            self._push(self._clock.now, lambda call=call: self._arrive(call, lost))  # type: ignore[misc]
-
-    def _next_event(self) -> list[Arrival]:
-        moment, _, act = heapq.heappop(self._events)
-        self._clock.now = max(self._clock.now, moment)
-        arrival = act()
-        return ([] if arrival is None else [arrival]) + self._wakings()
-
-    def _wakings(self) -> list[Arrival]:
-        woken, self._woken = self._woken, False
-        return [Arrival(None)] if woken else []
+            self.at(self.now, lambda call=call: self._arrive(call, lost))  # type: ignore[misc]
 
     # What happens to a call
 
@@ -264,18 +206,18 @@ class Network:
         if call.number not in self._open:
             return None  # it was given up before
         job, _ = self._open.pop(call.number)
-        call.ended = self._clock.now
+        call.ended = self.now
         self._arrived.append(call)
         if isinstance(answer, Reply):
             call.status = answer.status
         fault = call.fault
         if fault in TROUBLE:
-            self._troubled_since = min(self._troubled_since, self._clock.now)
-        elif call.started > self._troubled_since and fault not in _SAY_NOTHING:
+            self._troubled_since = min(self._troubled_since, self.now)
+        elif call.started > self._troubled_since and fault not in SAY_NOTHING:
             # What started before may just have been in time.
             self._troubled_since = math.inf
         if call.asked_wait:
-            self.held_until = max(self.held_until, self._clock.now + call.asked_wait)
+            self.held_until = max(self.held_until, self.now + call.asked_wait)
         if fault is Fault.THROTTLED_LONG or (fault in ENDS and (call.sends or fault is not Fault.NOT_FOUND)):
             self.stopped()
         return Arrival(job, answer)
@@ -298,7 +240,7 @@ class Network:
 
     def _meet(self, call: Call, timeout: float) -> tuple[Reply | Failure, float]:
         """What the vendor does with a call; the answer that comes of it, and the seconds until then."""
-        vendor, chance, now = self._vendor, self._chance, self._clock.now
+        vendor, chance, now = self._vendor, self._chance, self.now
         latency = chance.uniform(0.01, 0.5)
         wait = 0.0 if vendor.bucket is None else vendor.bucket.take(now)
         if vendor.bucket is not None and wait:
@@ -369,7 +311,7 @@ class Network:
                 return Failure(Kind.CONNECTION_LOST, True, "the connection was lost"), latency
 
     def _reset(self, headers: dict[str, str], latency: float) -> dict[str, str]:
-        return headers | {"x-ratelimit-reset": str(EPOCH + int(self._clock.now + latency) + ASKED_WAIT)}
+        return headers | {"x-ratelimit-reset": str(EPOCH + int(self.now + latency) + ASKED_WAIT)}
 
 
 def _leave_out_first(body: object) -> None:
