@@ -5,18 +5,20 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headcount.core.batches import Answer
-from headcount.journal.events import pack_answer, pack_rows, unpack_answer, unpack_rows
+from headcount.journal.events import Stretch, filled, pack_answer, pack_rows, unpack_answer, unpack_rows
 from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Kind, Outcome, Problem, Status
 from tests.journals import outcomes_of
 
 ROWS = 30
+MISSING = Problem(Kind.STOPPED, "nobody knows", retryable=True)
 
 ascending = st.sets(st.integers(0, ROWS - 1), min_size=1).map(sorted)
 spans = st.tuples(st.integers(0, ROWS - 1), st.integers(1, 10)).map(
@@ -126,6 +128,29 @@ def test_the_latest_word_is_the_models(data: st.DataObject) -> None:
             assert [outcome.index for outcome in latest] == sorted(durable.outcomes)
             assert {outcome.index: said(outcome) for outcome in latest} == durable.words()
         journal.close()
+
+
+@given(data=st.data())
+def test_filled_says_something_of_every_row_once(data: st.DataObject) -> None:
+    near = st.sets(st.integers(0, 60), max_size=40)
+    far = st.sets(st.integers(0, 60_000), max_size=8)
+    known = sorted(data.draw(near) | data.draw(far))
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(known)), max_size=4)) | {0, len(known)})
+    stretches = []
+    for start, stop in pairwise(cuts):
+        rows = known[start:stop]
+        attempts = data.draw(st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)))
+        stretches.append(Stretch(rows, data.draw(answers(len(rows))), attempts))
+    count = data.draw(st.integers(0, 50_000)) if not known else known[-1] + 1 + data.draw(st.integers(0, 30_000))
+
+    found = list(filled(stretches, count, MISSING))
+
+    rows = [row for stretch in found for row in stretch.rows]
+    assert rows == list(range(count))
+    assert all(len(stretch.rows) == len(stretch.answer) == len(stretch.attempts) <= 10_000 for stretch in found)
+    said = {outcome.index: outcome for stretch in stretches for outcome in stretch.outcomes()}
+    for outcome in chain.from_iterable(stretch.outcomes() for stretch in found):
+        assert outcome == said.get(outcome.index, Outcome(outcome.index, Status.NOT_SENT, MISSING))
 
 
 @given(st.sets(st.integers(0, 2**40) | st.integers(0, 50), min_size=1).map(sorted))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,10 +14,10 @@ import pytest
 
 from headcount.core.batches import Answer
 from headcount.errors import FatalError, JournalError
-from headcount.outcome import Kind, Problem, ProblemGroup, Status
+from headcount.outcome import Kind, Problem, ProblemGroup, Report, Status
 from headcount.records.rows import Rows
 from headcount.run_folder import RunFolder
-from headcount.views import Summary, render
+from headcount.views import Summary, account, render, summary_of
 
 SUMMARY = Summary(
     run="runs/monday",
@@ -57,7 +58,11 @@ def people(index: int = 0) -> Rows:
 
 def write(folder: RunFolder, chunks: list[Rows]) -> None:
     with folder.read_journal() as journal:
-        render(folder, journal, chunks, SUMMARY)
+        render(folder, journal, chunks, sum(map(len, chunks)), summarise)
+
+
+def summarise(accounts: Report) -> Summary:
+    return SUMMARY
 
 
 def settle_people(folder: RunFolder) -> None:
@@ -162,7 +167,7 @@ def test_the_table_has_the_columns_of_every_chunk(folder: RunFolder) -> None:
 
 def test_summary_has_its_keys_in_their_order_and_no_other(folder: RunFolder) -> None:
     with folder.read_journal() as journal:
-        render(folder, journal, [], SUMMARY)
+        render(folder, journal, [], 0, summarise)
     written = json.loads((folder.path / "summary.json").read_text())
     assert list(written.items()) == [
         ("run", "runs/monday"),
@@ -187,6 +192,49 @@ def test_summary_has_its_keys_in_their_order_and_no_other(folder: RunFolder) -> 
         ),
         ("exit_code", 5),
     ]
+
+
+def test_what_is_counted_is_what_is_written(folder: RunFolder) -> None:
+    settle_people(folder)
+    with folder.open_journal() as journal:
+        journal.record(None, [7, 9], Answer([Status.SKIPPED, Status.CREATED], {0: EXISTS}), 0)
+        journal.commit()
+        stop = Problem(Kind.ERROR_LIMIT, detail="too many")
+        # The source has fewer rows than the run has read.
+        report = render(
+            folder, journal, [people()], 12, lambda accounts: summary_of(folder, "e", "s", accounts, 3), stop
+        )
+        assert report == account(journal.stretches(), 12, stop)
+    assert len(lines(folder, "outcomes.jsonl")) == 5
+    assert (report.input, report.counts) == (
+        12,
+        dict.fromkeys(Status, 0)
+        | {
+            Status.CREATED: 2,
+            Status.EXISTING: 1,
+            Status.REJECTED: 2,
+            Status.SKIPPED: 1,
+            Status.UNKNOWN: 1,
+            Status.NOT_SENT: 5,
+        },
+    )
+    assert report.problems[0] == ProblemGroup(Status.NOT_SENT, Kind.ERROR_LIMIT, None, 5, 6, "too many")
+    written = json.loads((folder.path / "summary.json").read_text())
+    assert (written["input"], written["counts"]["not_sent"], written["exit_code"]) == (12, 5, 3)
+
+
+def test_more_rows_than_were_counted_are_not_written(folder: RunFolder) -> None:
+    with folder.read_journal() as journal, pytest.raises(AssertionError):
+        render(folder, journal, [people()], 4, summarise)
+    assert not (folder.path / "outcomes.jsonl").exists()
+
+
+def test_a_folder_whose_name_is_no_utf_8(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / os.fsdecode(b"caf\xe9"), "test", {})
+    with folder.read_journal() as journal:
+        render(folder, journal, [people()], 5, lambda accounts: summary_of(folder, "emarsys", "s", accounts, 5))
+    written = json.loads((folder.path / "summary.json").read_text(encoding="utf-8"))
+    assert written["run"] == f"{tmp_path}/caf\\xe9"
 
 
 def test_a_row_the_run_never_settled_is_not_sent(folder: RunFolder) -> None:
@@ -238,12 +286,12 @@ def test_views_are_private_whole_and_replace_earlier_ones(folder: RunFolder) -> 
         raise RuntimeError("the source ends here")
 
     with folder.read_journal() as journal, pytest.raises(RuntimeError):
-        render(folder, journal, broken(), SUMMARY)
+        render(folder, journal, broken(), 5, summarise)
     assert (folder.path / "outcomes.jsonl").read_bytes() == before
     with folder.open_journal() as journal:
         journal.record(None, [4], Answer([Status.CREATED]), 0)
         journal.commit()
-        render(folder, journal, [people()], SUMMARY)
+        render(folder, journal, [people()], 5, summarise)
     assert lines(folder, "unknown.jsonl") == []
     views = {"outcomes.jsonl", "rejected.jsonl", "unknown.jsonl", "rejected.csv", "summary.json"}
     modes = {entry.name: entry.stat().st_mode & 0o777 for entry in folder.path.iterdir()}
@@ -266,7 +314,7 @@ rows = Rows(0, ("name",), [["x"] * 5000], range(2, 5002))
 with folder.read_journal() as journal:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
     try:
-        render(folder, journal, [rows], Summary("", "", "", 0, {{}}, 0, 0, [], None))
+        render(folder, journal, [rows], 5000, lambda accounts: Summary("", "", "", 0, {{}}, 0, 0, [], None))
     except FatalError as error:
         print(error)
 """
@@ -278,5 +326,5 @@ with folder.read_journal() as journal:
 def test_no_room_is_a_fatal_error_and_not_the_journals(folder: RunFolder) -> None:
     (folder.path / "outcomes.jsonl").mkdir()
     with folder.read_journal() as journal, pytest.raises(FatalError) as caught:
-        render(folder, journal, [people()], SUMMARY)
+        render(folder, journal, [people()], 5, summarise)
     assert not isinstance(caught.value, JournalError)

@@ -12,7 +12,7 @@ from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Kind, Problem, Report
 from headcount.records.rows import Rows
 from headcount.run_folder import RunFolder
-from headcount.views import Summary, account, render, summary_of
+from headcount.views import Summary, render, summary_of
 
 _END = "end"
 """The name of the note that a run which came to its end leaves in its journal."""
@@ -62,18 +62,22 @@ def conclude(
     """
     stop = report.stop if error is None else Problem(Kind.STOPPED, str(error), retryable=True)
     count = max(report.input, journal.rows_read)
-    accounts = account(journal.stretches(), count, stop)
-    report = attrs.evolve(report, counts=accounts.counts, problems=accounts.problems, stop=stop)
-    exit_code = 4 if error is not None else report.exit_code
-    if not whole and exit_code in (0, 1):
-        exit_code = 5  # what was left in the pipe was not sent either
-    if signal is not None:
-        exit_code = 128 + signal
-    summary = summary_of(folder, destination, source, report, exit_code)
-    render(folder, journal, read(count), summary, stop)
-    journal.note(_END, msgspec.to_builtins(End(count, exit_code, stop, whole)))
+
+    def result(accounts: Report) -> Result:
+        ended = attrs.evolve(report, counts=accounts.counts, problems=accounts.problems, stop=stop)
+        exit_code = 4 if error is not None else ended.exit_code
+        if not whole and exit_code in (0, 1):
+            exit_code = 5  # what was left in the pipe was not sent either
+        if signal is not None:
+            exit_code = 128 + signal
+        summary = summary_of(folder, destination, source, ended, exit_code)
+        return Result(ended, summary, exit_code, error, whole)
+
+    accounts = render(folder, journal, read(count), count, lambda accounts: result(accounts).summary, stop)
+    ended = result(accounts)
+    journal.note(_END, msgspec.to_builtins(End(count, ended.exit_code, stop, whole)))
     journal.commit()
-    return Result(report, summary, exit_code, error, whole)
+    return ended
 
 
 def end_of(journal: SqliteJournal) -> End | None:

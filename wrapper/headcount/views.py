@@ -7,8 +7,7 @@ import io
 import os
 import shutil
 import tempfile
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import repeat
 from pathlib import Path
@@ -17,11 +16,10 @@ from typing import Any, BinaryIO, Self
 import attrs
 import msgspec
 
-from headcount.core.batches import Answer
 from headcount.core.jobs import NOT_REACHED
 from headcount.core.ledger import Ledger
 from headcount.errors import FatalError
-from headcount.journal.events import Stretch
+from headcount.journal.events import Stretch, filled
 from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Kind, Problem, ProblemGroup, Report, Status
 from headcount.records.rows import Cell, Rows
@@ -72,9 +70,9 @@ class Summary:
 def summary_of(folder: RunFolder, destination: str, source: str, report: Report, exit_code: int | None) -> Summary:
     """The summary of a run with this report."""
     return Summary(
-        run=str(folder.path),
+        run=_written(str(folder.path)),
         destination=destination,
-        source=source,
+        source=_written(source),
         input=report.input,
         counts=report.counts,
         requests=report.requests,
@@ -84,54 +82,42 @@ def summary_of(folder: RunFolder, destination: str, source: str, report: Report,
     )
 
 
+def _written(path: str) -> str:
+    """A path as text that can be written: a byte of it that is no UTF-8 as `\\xe9`."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
 def account(stretches: Iterable[Stretch], count: int, stop: Problem | None = None) -> Report:
-    """The counts and problems of the first `count` rows of a run, as `render` writes them row by row."""
+    """The counts and problems of the first `count` rows of a run, as `render` has them."""
     ledger = Ledger()
-    not_reached = _not_reached(stop)
-    for stretch in stretches:
-        _leave_out(ledger, stretch.rows[0], not_reached)
-        if stretch.rows[-1] - stretch.rows[0] + 1 == len(stretch.rows):
-            ledger.open(len(stretch.rows))
-            ledger.settle(stretch.rows, stretch.answer, 0)
-        else:
-            for position, row in enumerate(stretch.rows):
-                _leave_out(ledger, row, not_reached)
-                ledger.open(1)
-                ledger.settle([row], stretch.answer.pick([position]), 0)
-        ledger.discard()
-    _leave_out(ledger, count, not_reached)
-    return Report({status: ledger.counts[status] for status in Status}, ledger.groups())
-
-
-def _leave_out(ledger: Ledger, until: int, problem: Problem) -> None:
-    """Enter the rows up to `until` as those that the run did not reach."""
-    rows = range(ledger.opened, until)
-    if rows:
-        ledger.open(len(rows))
-        ledger.settle(rows, Answer.same(len(rows), Status.NOT_SENT, problem), 0)
-        ledger.discard()
+    for _ in _entered(ledger, filled(stretches, count, _not_reached(stop))):
+        pass
+    return _accounts(ledger)
 
 
 def render(
     folder: RunFolder,
     journal: SqliteJournal,
     chunks: Iterable[Rows],
-    summary: Summary,
+    count: int,
+    summarise: Callable[[Report], Summary],
     stop: Problem | None = None,
-) -> None:
+) -> Report:
     """Write the views of a run into its folder, each in place of an earlier one, whole or not at all.
 
-    `chunks` are the rows that the run has read, from the first on; one of which the journal says nothing is
-    `not_sent`, for the reason `stop` if there is one. Raises FatalError when a view cannot be written (the
-    journal is not touched, and earlier views stay), JournalError, and what reading the chunks raises.
+    `chunks` are its first `count` rows, or as many of them as there still are; one of which the journal says nothing
+    is `not_sent`, for the reason `stop` if there is one. Answers the counts and problems, of which `summarise` makes
+    what is written last. Raises FatalError when a view cannot be written (the journal is not touched, and earlier
+    views stay), JournalError, and what reading the chunks raises.
     """
-    words = _Words(journal.stretches(), _not_reached(stop))
+    ledger = Ledger()
+    words = _Words(_entered(ledger, filled(journal.stretches(), count, _not_reached(stop))))
     try:
         with ExitStack() as stack:
             outcomes, rejected, unknown, table = (stack.enter_context(_View(folder.path / name)) for name in _NAMES)
             rejects = _RejectTable(stack.enter_context(tempfile.TemporaryFile(dir=folder.path)))
             for rows in chunks:
-                said = words.take(rows.index, rows.index + len(rows))
+                said = words.take(len(rows))
                 outcomes.file.write(_lines(rows, said))
                 refused = said.positions(Status.REJECTED)
                 records = list(_pick(rows, refused).records())
@@ -139,7 +125,9 @@ def render(
                 rejects.add(rows, refused, records, said.problems)
                 unknown.file.write(encode_lines(_pick(rows, said.positions(Status.UNKNOWN)).records()))
             rejects.copy_to(table.file)
-            text = msgspec.json.encode(summary.as_json())
+            words.skip_rest()
+            accounts = _accounts(ledger)
+            text = msgspec.json.encode(summarise(accounts).as_json())
             last = stack.enter_context(_View(folder.path / "summary.json"))
             last.file.write(msgspec.json.format(text, indent=2) + b"\n")
     except OSError as error:
@@ -147,6 +135,20 @@ def render(
             f"the views in {folder.path} cannot be written: {error.strerror};"
             " the journal is whole, resume the run when there is room"
         ) from error
+    return accounts
+
+
+def _entered(ledger: Ledger, stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+    """The stretches, each entered into the ledger as it passes."""
+    for stretch in stretches:
+        ledger.open(len(stretch.rows))
+        ledger.settle(stretch.rows, stretch.answer, 0)
+        ledger.discard()
+        yield stretch
+
+
+def _accounts(ledger: Ledger) -> Report:
+    return Report({status: ledger.counts[status] for status in Status}, ledger.groups())
 
 
 def _not_reached(stop: Problem | None) -> Problem:
@@ -178,10 +180,18 @@ class _View:
 class _Said:
     """The latest word on consecutive rows, by column; `problems` by position."""
 
-    statuses: list[Status]
-    vendor_ids: list[str | None]
-    attempts: list[int]
+    statuses: list[Status] = attrs.field(factory=list)
+    vendor_ids: list[str | None] = attrs.field(factory=list)
+    attempts: list[int] = attrs.field(factory=list)
     problems: dict[int, Problem] = attrs.field(factory=dict)
+
+    def add(self, stretch: Stretch) -> None:
+        answer, before = stretch.answer, len(self.statuses)
+        self.statuses += answer.statuses
+        self.vendor_ids += answer.vendor_ids or [None] * len(answer)
+        self.attempts += stretch.attempts
+        for position, problem in answer.problems.items():
+            self.problems[before + position] = problem
 
     def positions(self, status: Status) -> list[int]:
         if status not in self.statuses:
@@ -190,53 +200,29 @@ class _Said:
 
 
 class _Words:
-    """Cuts the journal's stretches to the chunks of the input."""
+    """Cuts stretches without gaps, from row 0 on, to the chunks of the input."""
 
-    def __init__(self, stretches: Iterator[Stretch], not_reached: Problem) -> None:
-        self._not_reached = not_reached
+    def __init__(self, stretches: Iterator[Stretch]) -> None:
         self._stretches = stretches
-        self._stretch = next(stretches, None)
+        self._left: Stretch | None = None
 
-    def take(self, start: int, stop: int) -> _Said:
-        """The rows from `start` up to `stop`. Each call begins where the last one ended, or later."""
-        size = stop - start
-        said = _Said([Status.NOT_SENT] * size, [None] * size, [0] * size)
-        told = 0
-        while self._stretch is not None and self._stretch.rows[0] < stop:
-            told += _tell(said, start, stop, self._stretch)
-            if self._stretch.rows[-1] >= stop:
-                break
-            self._stretch = next(self._stretches, None)
-        if told < size:
-            for position, status in enumerate(said.statuses):
-                if status is Status.NOT_SENT:
-                    said.problems.setdefault(position, self._not_reached)
+    def take(self, size: int) -> _Said:
+        """The next so many rows."""
+        said = _Said()
+        while size:
+            stretch = self._left or next(self._stretches, None)
+            if stretch is None:
+                raise AssertionError("there are more rows than were counted")
+            taken = min(size, len(stretch.rows))
+            said.add(stretch.part(0, taken))
+            self._left = stretch.part(taken, len(stretch.rows)) if taken < len(stretch.rows) else None
+            size -= taken
         return said
 
-
-def _tell(said: _Said, start: int, stop: int, stretch: Stretch) -> int:
-    """Put what a stretch says of the rows in place; answers how many they are."""
-    answer = stretch.answer
-    left, right = bisect_left(stretch.rows, start), bisect_left(stretch.rows, stop)
-    places = [row - start for row in stretch.rows[left:right]]
-    if not places:
-        return 0
-    if places[-1] - places[0] + 1 == len(places):
-        place = slice(places[0], places[-1] + 1)
-        said.statuses[place] = answer.statuses[left:right]
-        said.attempts[place] = stretch.attempts[left:right]
-        if answer.vendor_ids is not None:
-            said.vendor_ids[place] = answer.vendor_ids[left:right]
-    else:
-        for position, at in enumerate(places, left):
-            said.statuses[at] = answer.statuses[position]
-            said.attempts[at] = stretch.attempts[position]
-            if answer.vendor_ids is not None:
-                said.vendor_ids[at] = answer.vendor_ids[position]
-    for position, problem in answer.problems.items():
-        if left <= position < right:
-            said.problems[places[position - left]] = problem
-    return len(places)
+    def skip_rest(self) -> None:
+        """Let the stretches that no chunk is for pass."""
+        for _ in self._stretches:
+            pass
 
 
 def _lines(rows: Rows, said: _Said) -> bytes:

@@ -32,6 +32,8 @@ _LETTERS = {
     Status.UNKNOWN: ord("?"),
     Status.NOT_SENT: ord("n"),
 }
+_REACH = 10_000
+"""How many rows a stretch without gaps may have that had some."""
 _STATUSES = {letter: status for status, letter in _LETTERS.items()}
 
 
@@ -58,6 +60,12 @@ class Stretch:
     answer: Answer
     attempts: Sequence[int]
 
+    def part(self, start: int, stop: int) -> Stretch:
+        """The rows from position `start` up to `stop`."""
+        if start == 0 and stop == len(self.rows):
+            return self
+        return Stretch(self.rows[start:stop], _cut(self.answer, start, stop), self.attempts[start:stop])
+
     def outcomes(self) -> Iterator[Outcome]:
         """The same, row by row."""
         answer = self.answer
@@ -65,6 +73,15 @@ class Stretch:
         for position, row in enumerate(self.rows):
             problem = answer.problems.get(position)
             yield Outcome(row, answer.statuses[position], problem, ids[position], self.attempts[position])
+
+
+def _cut(answer: Answer, start: int, stop: int) -> Answer:
+    inside = filter(answer.problems.__contains__, range(start, stop))
+    return Answer(
+        answer.statuses[start:stop],
+        {position - start: answer.problems[position] for position in inside},
+        None if answer.vendor_ids is None else answer.vendor_ids[start:stop],
+    )
 
 
 class _Answer(msgspec.Struct, array_like=True, gc=False):
@@ -156,6 +173,42 @@ def latest(events: Iterable[Event]) -> Iterator[Stretch]:
     yield from _up_to(active, None)
 
 
+def filled(stretches: Iterable[Stretch], count: int, missing: Problem) -> Iterator[Stretch]:
+    """Every row up to `count`, in stretches without gaps: of which nothing is said is `not_sent`, for this reason."""
+    row = 0
+    for stretch in chain.from_iterable(map(_split, stretches)):
+        yield from _unsaid(row, stretch.rows[0], missing)
+        row = stretch.rows[-1] + 1
+        yield stretch if row - stretch.rows[0] == len(stretch.rows) else _without_gaps(stretch, missing)
+    yield from _unsaid(row, count, missing)
+
+
+def _split(stretch: Stretch) -> Iterator[Stretch]:
+    """The stretch in parts that do not reach far, so that those without gaps are small."""
+    start, rows = 0, stretch.rows
+    while start < len(rows):
+        stop = bisect_left(rows, rows[start] + _REACH, start)
+        yield stretch.part(start, stop)
+        start = stop
+
+
+def _unsaid(row: int, stop: int, missing: Problem) -> Iterator[Stretch]:
+    for start in range(row, stop, _REACH):
+        rows = range(start, min(start + _REACH, stop))
+        yield Stretch(rows, Answer.same(len(rows), Status.NOT_SENT, missing), [0] * len(rows))
+
+
+def _without_gaps(stretch: Stretch, missing: Problem) -> Stretch:
+    answer, gap = stretch.answer, len(stretch.rows)
+    ids = None if answer.vendor_ids is None else [*answer.vendor_ids, None]
+    longer = Answer([*answer.statuses, Status.NOT_SENT], {**answer.problems, gap: missing}, ids)
+    attempts = [*stretch.attempts, 0]
+    rows = range(stretch.rows[0], stretch.rows[-1] + 1)
+    positions = dict(zip(stretch.rows, count()))
+    picked = [positions.get(row, gap) for row in rows]
+    return Stretch(rows, longer.pick(picked), [attempts[position] for position in picked])
+
+
 @attrs.define
 class _Cursor:
     event: Event
@@ -175,15 +228,7 @@ class _Part:
         size = len(self.rows)
         if answer is None:
             return Answer.same(size, Status.UNKNOWN, UNANSWERED)
-        if size == len(answer):
-            return answer
-        start, stop = self.start, self.start + size
-        inside = filter(answer.problems.__contains__, range(start, stop))
-        return Answer(
-            answer.statuses[start:stop],
-            {position - start: answer.problems[position] for position in inside},
-            None if answer.vendor_ids is None else answer.vendor_ids[start:stop],
-        )
+        return answer if size == len(answer) else _cut(answer, self.start, self.start + size)
 
 
 def _up_to(active: list[_Cursor], cut: int | None) -> Iterator[Stretch]:
