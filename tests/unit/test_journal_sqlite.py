@@ -454,11 +454,11 @@ def test_other_files_are_refused(path: Path) -> None:
 def test_a_newer_journal_is_refused_and_left_alone(path: Path) -> None:
     filled(path)
     with sqlite3.connect(path) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA user_version = 3")
     database.close()
     before = path.read_bytes()
     for opened in (SqliteJournal.open, SqliteJournal.read):
-        with pytest.raises(JournalError, match="has format 2, this headcount reads 1"):
+        with pytest.raises(JournalError, match="has format 3, this headcount reads 2"):
             opened(path)
     assert path.read_bytes() == before
 
@@ -568,3 +568,27 @@ def test_the_type_of_a_file_system() -> None:
     assert filesystem_type(mounts, "254:0") == "ext4"
     assert filesystem_type(mounts, "0:52") == "nfs4"
     assert filesystem_type(mounts, "0:5") is None
+
+
+def test_a_commit_that_a_kill_cut_short_is_taken_back_by_whoever_looks(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headcount.journal.database.is_network_filesystem", lambda folder: True)
+    with SqliteJournal.create(path, {}) as journal:
+        journal.claim([0])
+        journal.commit()
+    script = """
+import os, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA cache_size = 1")
+database.execute("BEGIN")
+database.execute("DELETE FROM event")
+for number in range(1000):
+    database.execute("INSERT INTO checkpoint VALUES (?, ?)", (number, bytes(500)))
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    assert path.with_name("journal.sqlite-journal").stat().st_size > 0
+    with SqliteJournal.read(path) as journal:
+        assert journal.rows_read == 0
+        assert [list(stretch.rows) for stretch in journal.stretches()] == [[0]]

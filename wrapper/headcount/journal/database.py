@@ -98,7 +98,13 @@ class FileKind:
         """
         database = _connect(path, access)
         try:
-            self._check(path, database)
+            try:
+                self._check(path, database)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                    raise
+                _take_back(path)
+                self._check(path, database)
             if access == "rw":
                 mode = _journal_mode(path.parent)
                 if mode != "WAL":
@@ -123,6 +129,12 @@ class FileKind:
         # A flipped bit in an index hands out one row twice and another never, and no row's content tells.
         if one("PRAGMA integrity_check(1)") != "ok":
             raise sqlite3.DatabaseError("its pages do not fit together")
+
+
+def _take_back(path: Path) -> None:
+    """Undo the half of a commit in whose midst a process died: who only looks may not."""
+    with closing(_connect(path, "rw")) as database:
+        database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
 
 def _connect(path: Path, access: str) -> sqlite3.Connection:
