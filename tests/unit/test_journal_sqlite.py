@@ -11,7 +11,10 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -258,6 +261,25 @@ def test_a_reader_sees_what_is_committed_while_the_run_goes_on(path: Path) -> No
         journal.commit()
         with SqliteJournal.read(path) as reader:
             assert statuses_of(reader) == {0: Status.CREATED, 1: Status.CREATED}
+
+
+def test_a_reader_opens_while_events_come(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with SqliteJournal.create(path, {}) as journal:
+
+        class Beside(sqlite3.Connection):
+            """Each of its statements finds one event more."""
+
+            def execute(self, *arguments: Any) -> sqlite3.Cursor:
+                row = next(rows)
+                journal.record(None, [row], created(str(row)), 0)
+                journal.commit()
+                return super().execute(*arguments)
+
+        rows = count()
+        monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Beside))
+        with SqliteJournal.read(path) as reader:
+            told = statuses_of(reader)
+        assert len(told) > 3 and told == dict.fromkeys(range(len(told)), Status.CREATED)
 
 
 def test_a_reader_after_a_kill(path: Path) -> None:

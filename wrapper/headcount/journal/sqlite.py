@@ -83,8 +83,7 @@ class SqliteJournal:
         self._notes: list[tuple[str, str, int]] = []
         self._packed_claims: dict[int, tuple[Sequence[int], bytes]] = {}
         with self._guard("cannot be read"):
-            self._check()
-            self._earlier = self._last = self._last_number()
+            self._earlier = self._last = self._last_of_all()
             self.rows_read: int = self._one("SELECT coalesce(max(rows_read), 0) FROM checkpoint")
         self._outcomes = chain.from_iterable(map(Stretch.outcomes, latest(self._events_up_to(self._earlier))))
         self._next = next(self._outcomes, None)
@@ -263,9 +262,14 @@ class SqliteJournal:
             place = (page[-1][1], page[-1][0])
             seen += len(page)
 
-    def _check(self) -> None:
-        if self._one("SELECT count(*) FROM event") != self._last_number():
+    def _last_of_all(self) -> int:
+        """The last event of a journal that has all before it."""
+        # One statement: beside a reader a session commits.
+        statement = "SELECT (SELECT count(*) FROM event), (SELECT coalesce(max(number), 0) FROM event)"
+        size, last = self._database.execute(statement).fetchone()
+        if size != last:
             raise sqlite3.DatabaseError("events are missing")
+        return int(last)
 
     def _check_reaches(self, event: int) -> None:
         """Raises JournalError for a journal that lost its end: SQLite takes one without its log for whole."""
