@@ -159,7 +159,7 @@ def test_a_later_claim_puts_a_row_in_doubt_again(path: Path) -> None:
         assert statuses_of(journal) == {0: Status.NOT_SENT, 1: Status.UNKNOWN}
 
 
-def test_recorded_answers_for_earlier_runs_only(path: Path) -> None:
+def test_recorded_answers_for_earlier_sessions_only(path: Path) -> None:
     with SqliteJournal.create(path, {}) as journal:
         journal.record(None, [0, 3], Answer.same(2, Status.NOT_SENT), 0)
         journal.commit()
@@ -186,7 +186,7 @@ def test_the_last_word_is_found_over_many_events(path: Path) -> None:
         assert [o.index for o in found if o.status is Status.REJECTED and o.problem == EXISTS] == ends
 
 
-def test_checkpoints_of_earlier_runs(path: Path) -> None:
+def test_checkpoints_of_earlier_sessions(path: Path) -> None:
     with SqliteJournal.create(path, {}) as journal:
         assert journal.rows_read == 0
         journal.checkpoint(1000, b"one")

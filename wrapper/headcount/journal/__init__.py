@@ -1,4 +1,7 @@
-"""The durable record of a run: claim before a send, record after it, by opaque row key."""
+"""The durable record of a run: claim before a send, record after it, by row.
+
+A run may take several sessions: a session is one process' turn at it, from opening the journal to closing it or dying.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,8 @@ from headcount.outcome import Outcome
 class Journal(Protocol):
     """What a load asks of a journal. Nothing is durable before `commit` returns.
 
-    Row keys are opaque to the journal's caller contract: a run from a file uses the input index. A row
-    that was claimed and never recorded is in doubt. A later record of a row takes the place of an
-    earlier one, and a later claim puts it in doubt again. `rows` always ascend. All of it raises JournalError
+    Rows are input indexes, and always ascend. A row that was claimed and never recorded is in doubt. A later record
+    of a row takes the place of an earlier one, and a later claim puts it in doubt again. All of it raises JournalError
     when the journal cannot be read or written.
     """
 
@@ -40,14 +42,14 @@ class Journal(Protocol):
         ...
 
     def recorded(self, index: int) -> Outcome | None:
-        """What an earlier run of this journal says of a row; None when it says nothing.
+        """What earlier sessions say of a row; None when they say nothing.
 
         Called with ascending indexes. A row in doubt is `unknown`, kind `unanswered`.
         """
         ...
 
     def checkpoint_at(self, rows_read: int) -> bytes | None:
-        """The digest noted for this many rows by an earlier run, or None."""
+        """The digest noted for this many rows by an earlier session, or None."""
         ...
 
     def noted(self, name: str) -> object:
@@ -56,7 +58,7 @@ class Journal(Protocol):
 
     @property
     def rows_read(self) -> int:
-        """How many rows earlier runs have read: the highest checkpoint."""
+        """How many rows earlier sessions have read: the highest checkpoint."""
         ...
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ import msgspec
 from headcount.core.batches import Answer
 from headcount.outcome import Kind, Outcome, Problem, Status
 
-UNANSWERED = Problem(Kind.UNANSWERED, detail="no answer was recorded before the run ended")
+UNANSWERED = Problem(Kind.UNANSWERED, detail="no answer was recorded before the process ended")
 
 # Part of the file format: a letter never changes its meaning.
 _LETTERS = {
@@ -41,8 +41,8 @@ _STATUSES = {letter: status for status, letter in _LETTERS.items()}
 class Event:
     """A claim (`answer` is None) or a record of `rows`, which ascend.
 
-    `session` tells the processes apart that worked on the run. `attempts` counts the requests of the
-    session that have carried the rows; 0 for a claim.
+    `session` tells the sessions of the run apart. `attempts` counts the requests of the session that have carried
+    the rows; 0 for a claim.
     """
 
     number: int
@@ -98,29 +98,29 @@ _numbers_decoder = msgspec.msgpack.Decoder(list[int])
 
 
 def pack_rows(rows: Sequence[int]) -> bytes:
-    """Ascending numbers as runs: gap before, length, gap before, length. Raises ValueError otherwise."""
+    """Ascending numbers as spans: gap before, length, gap before, length. Raises ValueError otherwise."""
     if not rows or rows[0] < 0 or not all(map(lt, rows, rows[1:])):
         raise ValueError("rows must ascend, and there must be some")
     first, size = rows[0], len(rows)
     if rows[-1] - first + 1 == size:
         return _encoder.encode((first, size))
-    runs: list[int] = []
+    spans: list[int] = []
     previous = 0
-    # Within a run the difference of row and position stays the same, and it grows at each gap.
+    # Where there is no gap the difference of row and position stays the same; each gap adds to it.
     for difference, length in Counter(map(sub, rows, count())).items():
-        runs += (difference - previous, length)
+        spans += (difference - previous, length)
         previous = difference
-    return _encoder.encode(runs)
+    return _encoder.encode(spans)
 
 
 def unpack_rows(packed: bytes) -> Sequence[int]:
     """What pack_rows was given: a range where there are no gaps. Raises ValueError on other bytes."""
-    runs = _numbers_decoder.decode(packed)
-    if not runs or len(runs) % 2 or min(runs) < 0:
+    spans = _numbers_decoder.decode(packed)
+    if not spans or len(spans) % 2 or min(spans) < 0:
         raise ValueError("not packed rows")
     ranges: list[range] = []
     row = 0
-    for gap, length in zip(runs[::2], runs[1::2], strict=True):
+    for gap, length in zip(spans[::2], spans[1::2], strict=True):
         ranges.append(range(row + gap, row + gap + length))
         row += gap + length
     return ranges[0] if len(ranges) == 1 else list(chain.from_iterable(ranges))
@@ -174,7 +174,10 @@ def latest(events: Iterable[Event]) -> Iterator[Stretch]:
 
 
 def filled(stretches: Iterable[Stretch], count: int, missing: Problem) -> Iterator[Stretch]:
-    """Every row up to `count`, in stretches without gaps: of which nothing is said is `not_sent`, for this reason."""
+    """Every row up to `count`, and up to the last one known, in stretches without gaps.
+
+    A row of which nothing is said is `not_sent`, for the reason `missing`.
+    """
     row = 0
     for stretch in chain.from_iterable(map(_split, stretches)):
         yield from _unsaid(row, stretch.rows[0], missing)
