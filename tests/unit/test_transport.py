@@ -587,6 +587,90 @@ def test_closing_ends_the_calls_under_way_at_once() -> None:
         assert server.connections == 1
 
 
+# Bytes that are no reply to what was asked
+
+
+def extra_after_first(extra: bytes, asked: list[bytes]) -> Handler:
+    """Answers the first request of all, with more than that in one piece; reads the second and answers nothing."""
+
+    def handler(connection: socket.socket) -> None:
+        while (request := read_request(connection))[0]:
+            asked.append(request[1])
+            if len(asked) == 2:
+                return
+            connection.sendall(reply(200, b"{}") + (extra if len(asked) == 1 else b""))
+
+    return handler
+
+
+EXTRA = {
+    "the reply again": reply(200, b"{}"),
+    "a refusal": reply(429),
+    "the beginning of a reply": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "garbage": b"garbage\r\n\r\n",
+    "a line break": b"\r\n",
+    "one more byte": b"x",
+    "an interim reply": b"HTTP/1.1 100 Continue\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+@pytest.mark.parametrize("extra", EXTRA.values(), ids=EXTRA)
+def test_what_comes_after_a_reply_is_not_the_next_one(extra: bytes, tls: bool) -> None:
+    asked: list[bytes] = []
+    handler = extra_after_first(extra, asked)
+    with (
+        Server(handler, tls=server_tls() if tls else None) as server,
+        transport(**({"tls": client_tls()} if tls else {})) as carrier,
+    ):
+        assert isinstance(carrier.send(post(server.url), 5), Reply)
+        assert outcome(carrier.send(post(server.url), 5)) == (Kind.CONNECTION_LOST, True)
+        assert isinstance(carrier.send(post(server.url), 5), Reply)
+        assert len(asked) == server.connections == 3
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HTTP/1.1 204 No Content\r\n\r\n" + reply(429),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + reply(429),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" + reply(200, b"{}") + reply(429),
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\n{}",
+        reply(200, b"{}", {"Connection": "close"}),
+    ],
+    ids=["204 with a body", "chunked and more", "two lengths", "after an interim reply", "HTTP/1.0", "closed"],
+)
+def test_a_connection_whose_reply_was_not_clean_is_not_used_again(first: bytes) -> None:
+    with Server(answering(first)) as server, transport() as carrier:
+        for _ in range(3):
+            answer = carrier.send(post(server.url), 5)
+            assert isinstance(answer, Reply) and answer.status in (200, 204)
+        assert server.connections == 3
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_a_reply_that_comes_between_two_requests_is_not_the_next_one(tls: bool) -> None:
+    said = threading.Event()
+
+    def handler(connection: socket.socket) -> None:
+        while read_request(connection)[0]:
+            connection.sendall(reply(200, b"{}"))
+            connection.sendall(reply(429))
+            said.set()
+
+    with (
+        Server(handler, tls=server_tls() if tls else None) as server,
+        transport(**({"tls": client_tls()} if tls else {})) as carrier,
+    ):
+        for _ in range(3):
+            answer = carrier.send(post(server.url), 5)
+            assert isinstance(answer, Reply) and answer.status == 200
+            assert said.wait(5)
+            said.clear()
+        assert server.connections == 3
+
+
 # Nothing that shows
 
 

@@ -47,6 +47,8 @@ class DeadlineBackend(httpcore.NetworkBackend):
         self.deadline = Deadline(0)
         self.ended = False
         """The server closed its side during the exchange under way."""
+        self._begun = False
+        self._replaced = False
         self._streams: set[DeadlineStream] = set()
         self._aborted = False
 
@@ -54,6 +56,20 @@ class DeadlineBackend(httpcore.NetworkBackend):
         """Starts an exchange that ends by `deadline`."""
         self.deadline = deadline
         self.ended = False
+        self._begun = False
+        self._replaced = False
+
+    def before_write(self, stream: DeadlineStream) -> None:
+        """Has the exchange's first byte leave on a stream on which nothing came before it: that would be taken for
+        its reply. Makes httpcore open another connection, once; raises ConnectError then."""
+        if self._begun:
+            return
+        if not stream.silent():
+            if self._replaced:
+                raise httpcore.ConnectError(f"{stream.server}: it spoke or closed before it was asked")
+            self._replaced = True
+            raise httpcore.ConnectionNotAvailable
+        self._begun = True
 
     def abort(self) -> None:
         """Ends whatever the sockets are doing, from any thread, and opens no more."""
@@ -70,7 +86,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            stream = DeadlineStream(self._connect(host, port), self)
+            stream = DeadlineStream(self._connect(host, port), self, f"{host}:{port}")
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(f"{host}:{port}") from error
         except (OSError, UnicodeError) as error:
@@ -111,9 +127,11 @@ class DeadlineBackend(httpcore.NetworkBackend):
 class DeadlineStream(httpcore.NetworkStream):
     """One connection whose every operation ends by its backend's deadline."""
 
-    def __init__(self, connection: socket.socket, backend: DeadlineBackend) -> None:
+    def __init__(self, connection: socket.socket, backend: DeadlineBackend, server: str) -> None:
         self._socket = connection
         self._backend = backend
+        self.server = server
+        """Its host and port."""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         try:
@@ -128,6 +146,7 @@ class DeadlineStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Returns when the kernel has taken the last byte."""
+        self._backend.before_write(self)
         rest = memoryview(buffer)  # TLS takes 16 kB at a time: slices of bytes would copy megabytes each
         try:
             while rest:
@@ -137,6 +156,17 @@ class DeadlineStream(httpcore.NetworkStream):
             raise httpcore.WriteTimeout from error
         except OSError as error:
             raise httpcore.WriteError from error
+
+    def silent(self) -> bool:
+        """Neither bytes nor the end have come. Takes a byte that has, so that the stream is of no use then."""
+        try:
+            self._socket.settimeout(0)
+            self._socket.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        except OSError:
+            pass
+        return False
 
     def close(self) -> None:
         self._backend.discard(self)
@@ -169,7 +199,7 @@ class DeadlineStream(httpcore.NetworkStream):
                 raise TlsRefused(f"{server_hostname}: it does not speak TLS on this port") from error
             raise httpcore.ConnectError(f"{server_hostname} with TLS: {reason or type(error).__name__}") from error
         self._backend.discard(self)
-        stream = DeadlineStream(secured, self._backend)
+        stream = DeadlineStream(secured, self._backend, self.server)
         self._backend.add(stream)
         return stream
 

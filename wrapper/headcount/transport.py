@@ -165,6 +165,20 @@ class _Line:
             ssl_context=tls, keepalive_expiry=_KEEPALIVE_SECONDS, network_backend=self.backend
         )
 
+    def close_unclean(self, headers: Mapping[str, str]) -> None:
+        """Closes what a reply with these headers has left unclean: the rest would be taken for the next reply."""
+        # RFC 9112 section 6.3: two lengths are one too many, and whoever believed the other one reads on elsewhere.
+        two_lengths = "transfer-encoding" in headers and "content-length" in headers
+        for connection in self.pool.connections:
+            if connection.is_idle() and (two_lengths or _has_unread(connection)):
+                connection.close()
+
+
+def _has_unread(connection: httpcore.ConnectionInterface) -> bool:
+    """Whether bytes have come after the reply. httpcore has no word for it, so that this asks its parser."""
+    parser = getattr(getattr(connection, "_connection", None), "_h11_state", None)
+    return parser is None or parser.trailing_data[0] != b""
+
 
 class HttpTransport:
     """HTTP/1.1 over TLS, one kept-alive connection per calling thread and server.
@@ -257,6 +271,7 @@ class HttpTransport:
                 content = self._content(response, headers)
         except Exception as error:  # noqa: BLE001 as above
             content = _failure(error, line, handed_over=True)
+        line.close_unclean(headers)
         if isinstance(content, Failure):
             # Outside 2xx the status alone says what became of the request.
             if 200 <= response.status < 300:
