@@ -219,10 +219,6 @@ class SqliteJournal:
             last = self._last_number()
         return latest(self._events_up_to(last))
 
-    def latest(self) -> Iterator[Outcome]:
-        """The same, row by row."""
-        return (outcome for stretch in self.stretches() for outcome in stretch.outcomes())
-
     def close(self) -> None:
         """Let go of the files and of the run. What is not committed is lost."""
         lock, self._lock = self._lock, None
