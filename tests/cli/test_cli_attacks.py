@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -79,3 +80,13 @@ def test_a_full_disk_behind_standard_output_is_told(command: Command) -> None:
         "headcount: standard output cannot be written: No space left on device"
     )
     assert command("status", "run").last_line == identity(created=3)
+
+
+def test_a_source_that_is_no_file_any_more_is_not_waited_for(command: Command) -> None:
+    with serve("emarsys") as mock:
+        source = command.people(3)
+        command("load", source, "--to", "emarsys", "--endpoint", mock.url, *RUN, "--deadline", "0")
+        (command.folder / source).unlink()
+        os.mkfifo(command.folder / source)
+        done = command("resume", "run")
+    assert done.code == 2 and "is none now" in done.err

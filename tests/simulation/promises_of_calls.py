@@ -187,8 +187,8 @@ def bad_contacts_are_found_in_few_calls(history: History) -> None:
 
 def a_common_cause_is_not_chased(history: History) -> None:
     """A batch refused whole again and again with one code is cut twice at most, and a few of its contacts are asked
-    alone: eight of a batch of eight or more, three of one of 32 or more while the vendor has taken nothing yet. The run
-    ends then, and names the code."""
+    alone: eight of a batch of eight or more, or of 32 or more where the vendor has taken others. The run ends then, and
+    names the code."""
     for session in history.sessions:
         if any(call.fault not in _HARMLESS or call.code == "large" for call in session.calls):
             continue
@@ -199,7 +199,7 @@ def a_common_cause_is_not_chased(history: History) -> None:
             took = any(_took_some(history, call) and call.noticed <= first.noticed for call in session.calls)
             if took and size < 32:
                 continue
-            alone = 8 if took or size < 32 else 3
+            alone = 8
             singles = [call for call in batch if len(call.rows) == 1]
             assert len(singles) <= alone and len(batch) <= 7 + alone, f"{len(batch)} calls for a common cause"
             assert all(len(call.rows) == 1 or len(call.rows) >= size // 4 for call in batch), "cut three times"
@@ -211,26 +211,21 @@ def a_common_cause_is_not_chased(history: History) -> None:
 
 def a_common_cause_is_proved(history: History) -> None:
     """A run ends because everything is refused only after a batch of eight or more, both its halves, all its quarters
-    and eight of its contacts alone were refused with the code that it names: three of 32 or more while the vendor has
-    taken nothing yet."""
+    and eight of its contacts alone were refused with the code that it names."""
     for session in history.sessions:
         if isinstance(session.error, BatchRefusedError):
             refused = [
                 call for call in session.sends if call.status == 400 and f"code {call.code}" in str(session.error)
             ]
             parts = {tuple(call.rows) for call in refused}
-            assert any(_is_proof(history, session, whole, parts) for whole in refused), session.error
+            assert any(_is_proof(whole, parts) for whole in parts), session.error
 
 
-def _is_proof(history: History, session: Session, whole: Call, refused: set[tuple[int, ...]]) -> bool:
+def _is_proof(whole: tuple[int, ...], refused: set[tuple[int, ...]]) -> bool:
     """Whether what was refused shows that a batch was refused for a common cause."""
-    halves = _halves(tuple(whole.rows))
+    halves = _halves(whole)
     parts = [*halves, *(quarter for half in halves for quarter in _halves(half))]
-    before = [call for call in session.sends if call.fault in _HARMLESS and call.noticed < whole.noticed]
-    took = any(_took_some(history, call) for call in before)
-    needed = 8 if took or len(whole.rows) < 32 else 3
-    alone = sum((row,) in refused for row in whole.rows)
-    return len(whole.rows) >= 8 and refused.issuperset(parts) and alone >= needed
+    return len(whole) >= 8 and refused.issuperset(parts) and sum((row,) in refused for row in whole) >= 8
 
 
 def _halves(rows: tuple[int, ...]) -> list[tuple[int, ...]]:

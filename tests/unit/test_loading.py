@@ -340,6 +340,40 @@ def test_a_bad_object_among_others_is_a_problem_of_its_row() -> None:
     }
 
 
+class Stubborn(dict[str, str]):
+    """Something of the caller's that raises when it is read."""
+
+    def items(self) -> object:  # type: ignore[override]
+        raise RuntimeError("not now")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Contact(email="p@example.org", external_id=10**5000),  # type: ignore[arg-type]
+        Contact(email="p@example.org", attributes=Stubborn()),
+        Contact(email="p@example.org", attributes={"age": 10**5000}),  # type: ignore[dict-item]
+        {"3": 10**5000},
+    ],
+    ids=["a number without end", "attributes that raise", "an attribute without end", "a mapping"],
+)
+def test_a_value_that_cannot_be_read_is_a_problem_of_its_row(bad: object) -> None:
+    [chunk] = objects([one(0, True), bad, one(2, True)]).chunks()
+    assert {at: problem.kind for at, problem in chunk.problems.items()} == {1: Kind.INVALID_VALUE}
+    assert [chunk.keys[0], chunk.keys[2]] == ["p0@example.org", "p2@example.org"]
+
+
+def test_a_mapping_that_its_maker_uses_again_is_read_as_it_was() -> None:
+    def again() -> Iterator[object]:
+        record: dict[str, str] = {}
+        for number in range(3):
+            record["3"] = f"p{number}@example.org"
+            yield record
+
+    [chunk] = objects(again()).chunks()
+    assert chunk.keys == ["p0@example.org", "p1@example.org", "p2@example.org"]
+
+
 def test_objects_that_came_before_the_input_broke_off_are_read() -> None:
     def broken() -> Iterator[object]:
         yield from (one(number, False) for number in range(CHUNK + 3))

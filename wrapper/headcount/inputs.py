@@ -105,7 +105,7 @@ class ObjectsInput:
         chunk: list[object] = Unshown()
         try:
             while True:
-                chunk.extend(islice(self.objects, CHUNK))
+                chunk.extend(map(_kept, islice(self.objects, CHUNK)))
                 if chunk:
                     yield chunk
                 if len(chunk) < CHUNK:
@@ -116,6 +116,11 @@ class ObjectsInput:
             if chunk:
                 yield chunk
             raise
+
+
+def _kept(item: object) -> object:
+    """A mapping as it is now: its maker may use it again for the next contact."""
+    return item.copy() if type(item) is dict else item
 
 
 def _is_contact(item: object) -> bool:

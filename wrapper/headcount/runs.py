@@ -16,7 +16,7 @@ from headcount.configuration import make_destination
 from headcount.destinations.base import Destination
 from headcount.driver import calls_noted
 from headcount.ending import End, Result, conclude, end_of
-from headcount.errors import FatalError, UsageError
+from headcount.errors import FatalError, SourceError, UsageError
 from headcount.inputs import RowsInput
 from headcount.journal.sqlite import SqliteJournal
 from headcount.loading import OBJECTS, Asking, Load, Progress, start
@@ -71,6 +71,14 @@ class RunSettings:
     def open_source(self) -> Source:
         """The source, from its beginning. Raises SourceError."""
         return open_source(self.source, limit=self.limit)
+
+    def open_again(self, folder: RunFolder) -> Source:
+        """The rows that the run has read, or will, from the first on. Raises SourceError."""
+        if self.copied:
+            return open_source(str(folder.input_path))
+        if Path(self.source).exists() and not Path(self.source).is_file():
+            raise SourceError(f"{self.source} was a file when the run began, and is none now")
+        return self.open_source()
 
 
 def begin(settings: RunSettings, path: Path | None, on_progress: Progress | None = None) -> Run:
@@ -130,7 +138,7 @@ def _again(
 ) -> Run:
     destination = make_destination(settings.vendor, settings.options, settings.endpoint)
     columns = ColumnMap(destination.layout, settings.mapped, settings.constants)
-    rows = _source_again(folder, settings).chunks()
+    rows = settings.open_again(folder).chunks()
     asking = ask(destination)
     return Run(folder, settings, destination, columns, rows, on_progress, resumed=True, asking=asking)
 
@@ -215,7 +223,7 @@ class Run:
         self._result = conclude(
             self.folder,
             journal,
-            lambda count: limited(_source_again(self.folder, self.settings).chunks(), count),
+            lambda count: limited(self.settings.open_again(self.folder).chunks(), count),
             report,
             error,
             destination=self.settings.destination,
@@ -273,10 +281,6 @@ def checked_chunks(source: Source, columns: ColumnMap) -> Iterator[Rows]:
     if names:
         columns.check_columns(names)
     return chain([first], chunks)
-
-
-def _source_again(folder: RunFolder, settings: RunSettings) -> Source:
-    return open_source(str(folder.input_path)) if settings.copied else settings.open_source()
 
 
 class _Feed:

@@ -8,10 +8,9 @@ from headcount.core.batches import Batch
 from headcount.outcome import Problem
 
 _SMALLEST_TRIAL = 8
-_LARGE = 32
+_SMALLEST_TRIAL_AFTER_SUCCESS = 32
 _QUARTERS_LEVEL = 2
 _ALONE_NEEDED = 8
-_ALONE_NEEDED_OF_LARGE = 3
 
 
 def halves(batch: Batch) -> tuple[Batch, Batch]:
@@ -53,17 +52,15 @@ class SizeLimit:
 class Trial:
     """Whether the refusals of a batch's parts speak of single contacts, or of a cause common to all.
 
-    The cause is common when the batch, both halves and all four quarters were refused with one code, and a few
+    The cause is common when the batch, both halves and all four quarters were refused with one code, and eight
     contacts sent alone are refused with it too: cutting further would take a call for each contact, to no end.
-    Three alone tell enough of a large batch, whose bad contacts are rarely that many; of a small one, or where the
-    vendor has taken other contacts of the run, so that the odds are against a common cause, it takes eight. A batch of
-    fewer than eight contacts is simply taken apart, and after a success one of fewer than 32.
+    A batch of fewer than eight contacts is simply taken apart; where the vendor has taken other contacts of the run,
+    so that the odds are against a common cause, one of fewer than 32.
     """
 
     size: int
     problem: Problem
     """Why the batch was refused."""
-    alone_needed: int = _ALONE_NEEDED
     common: bool | None = None
     """None while it is open."""
     refused_quarters: int = 0
@@ -74,9 +71,8 @@ class Trial:
     @classmethod
     def of(cls, size: int, problem: Problem, *, others_were_taken: bool = False) -> Trial:
         """The trial of a batch of `size` contacts that was refused for `problem`."""
-        smallest = _LARGE if others_were_taken else _SMALLEST_TRIAL
-        needed = _ALONE_NEEDED if others_were_taken or size < _LARGE else _ALONE_NEEDED_OF_LARGE
-        return cls(size, problem, needed, common=None if size >= smallest else False)
+        smallest = _SMALLEST_TRIAL_AFTER_SUCCESS if others_were_taken else _SMALLEST_TRIAL
+        return cls(size, problem, common=None if size >= smallest else False)
 
     def refused(self, level: int, code: str | None) -> None:
         """A part, `level` cuts below the batch, was refused."""
@@ -85,7 +81,7 @@ class Trial:
         elif self.asking:
             self.asking = False
             self.refused_alone += 1
-            if self.refused_alone == self.alone_needed and self.common is None:
+            if self.refused_alone == _ALONE_NEEDED and self.common is None:
                 self.common = True
         elif level == _QUARTERS_LEVEL:
             self.refused_quarters += 1

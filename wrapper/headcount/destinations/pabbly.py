@@ -6,7 +6,8 @@ What is said of replies is the vendor's page unless marked; specs/README.md has 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -45,6 +46,8 @@ _PAGE_SIZE = 25
 _DUPLICATE = re.compile(r"duplicate|already exist|^(?!.*\bno\b).*\bexists\b", re.IGNORECASE)
 _MOST_READ = 1000
 """Characters of a text that are searched for such words."""
+_LETTER = re.compile(r"[^\W\d_]")
+_END = 7  # digits that a number has without its country, at least
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 
 
@@ -262,26 +265,35 @@ def _result(data: object) -> _Result:
 
 
 def _matched(batch: Batch, reply: Reply, result: _Result, refusal: str | None) -> Judgement:
-    """Outcomes by mobile. What is left over on both sides is matched only where nothing else is possible.
+    """Outcomes by mobile. What names nobody is matched only where nothing else is possible.
 
     `refusal` is the text of the whole, if the reply calls itself a failure.
     """
     created = [entry for entry in map(_stored, result.createdContacts or ()) if entry is not None]
     failed = [_failed(raw) for raw in result.failedContacts or ()]
     failures = result.failures
-    if len(created) == len(batch) and failures == 0 and refusal is None:
-        # As many created as were sent: all are, though the echo may write a number differently.
-        return Judgement(Meaning.ANSWERED, Answer.same(len(batch), Status.CREATED))
     answer = Answer.same(len(batch), Status.UNKNOWN, SILENT)
     contacts = Texts(batch)
     places = _places(batch)
     strays = 0
+    named = []
     for entry in created:
         place = places.pop(_digits(entry.mobile), None)
-        if place is None:
-            strays += 1
-        else:
+        if place is not None:
             _enter(answer, place, Status.CREATED)
+        elif _is_number(entry.mobile):
+            named.append(_digits(entry.mobile))
+        else:
+            strays += 1  # left out, or masked as in the page's example
+    # The echo may write a number without its country.
+    national = _by_end(places)
+    others = 0
+    for digits in named:
+        key = national.pop(digits[-_END:], None)
+        if key is None:
+            others += 1
+        else:
+            _enter(answer, places.pop(key), Status.CREATED)
     # Failures that are counted and not listed have no text.
     texts = [refusal] * max(0, (failures or 0) - len(failed))
     for failure in failed:
@@ -291,7 +303,7 @@ def _matched(batch: Batch, reply: Reply, result: _Result, refusal: str | None) -
         else:
             _enter(answer, place, *_failure(failure.text or refusal, contacts, place, reply))
     left = [place for place, status in enumerate(answer.statuses) if status is Status.UNKNOWN]
-    if failures is None or (strays and texts) or len(left) != strays + len(texts):
+    if failures is None or others or (strays and texts) or len(left) != strays + len(texts):
         return Judgement(Meaning.ANSWERED, answer)
     if not texts:
         for place in left if refusal is None else ():
@@ -348,6 +360,17 @@ def _places(batch: Batch) -> dict[str, int]:
         if places.setdefault(key, position) != position:
             several.add(key)
     return {key: position for key, position in places.items() if key not in several}
+
+
+def _is_number(mobile: object) -> bool:
+    """Whether an echo names a number whole."""
+    return len(_digits(mobile)) >= _END and not (isinstance(mobile, str) and _LETTER.search(mobile))
+
+
+def _by_end(keys: Iterable[str]) -> dict[str, str]:
+    """Each key by its last digits, where no other ends in them."""
+    ends = Counter(key[-_END:] for key in keys)
+    return {key[-_END:]: key for key in keys if len(key) >= _END and ends[key[-_END:]] == 1}
 
 
 def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:

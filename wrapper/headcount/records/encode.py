@@ -18,6 +18,7 @@ from headcount.records.normalise import Refused
 from headcount.records.rows import Cell, Rows
 
 _NO_TEXT = Problem(Kind.INVALID_VALUE, "a text is wanted, not a list or an object")
+_UNREADABLE = Problem(Kind.INVALID_VALUE, "a value that cannot be read as text")
 _BOOLEANS: Mapping[str, Any] = {"true": True, "false": False}
 _PLAIN_FIELDS = ("external_id", "email", "phone", "name", "given_name", "surname", "language")
 
@@ -110,11 +111,17 @@ class Encoder:
 def contact_rows(start: int, contacts: Sequence[Contact]) -> Rows:
     """Contacts as a chunk of the neutral columns that any of them fills."""
     columns: dict[str, list[Cell]] = {}
+    problems: dict[int, Problem] = {}
     for at, contact in enumerate(contacts):
-        for name, cell in _cells(contact):
+        try:
+            cells = _cells(contact)
+        except Exception:  # noqa: BLE001 a value may be an object of the caller's, or a number of any length
+            problems[at] = _UNREADABLE
+            continue
+        for name, cell in cells:
             columns.setdefault(name, [None] * len(contacts))[at] = cell
     lines = range(start + 1, start + 1 + len(contacts))
-    return Rows(start, tuple(columns), list(columns.values()), lines)
+    return Rows(start, tuple(columns), list(columns.values()), lines, problems)
 
 
 def _cells(contact: Contact) -> list[tuple[str, Cell]]:
