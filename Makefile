@@ -18,7 +18,7 @@ demo: .venv/.ok ## Load 10,000 made-up people into three mocked vendors and show
 	@.venv/bin/python scripts/demo.py
 
 test: .venv/.ok ## Run every test
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4
 
 simulate: .venv/.ok ## Play N schedules (10,000) of faults and crashes on all cores, or SEED=17 alone
 	@.venv/bin/python -m tests.simulation.simulate $(if $(SEED),--seed $(SEED),--schedules $(or $(N),10000)) \
