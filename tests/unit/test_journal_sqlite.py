@@ -440,6 +440,16 @@ def test_what_sqlite_says_of_damage_is_one_line(path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_damage_that_sqlite_speaks_of_in_no_utf_8_is_one_line_too(path: Path) -> None:
+    filled(path)
+    content = path.read_bytes().replace(b"event_by_first", b"event_by_f\xe9rst")
+    path.write_bytes(content.replace(b"(first, number)", b"(last , number)"))
+    for opened in (SqliteJournal.open, SqliteJournal.read):
+        with pytest.raises(JournalError, match=r"journal\.sqlite.*copy") as caught:
+            opened(path)
+        assert "\n" not in str(caught.value)
+
+
 def test_an_empty_journal_is_not_taken_for_a_new_one(path: Path) -> None:
     path.touch()
     with pytest.raises(JournalError, match="is empty"):

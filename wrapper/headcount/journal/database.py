@@ -58,7 +58,7 @@ class FileKind:
     def _remedy(self, error: sqlite3.Error) -> str | None:
         if isinstance(error, sqlite3.ProgrammingError):
             return None  # a call on a file that was closed
-        match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF:
+        match _code(error) & 0xFF:
             case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
                 return self.damaged
             case sqlite3.SQLITE_FULL:
@@ -101,7 +101,7 @@ class FileKind:
             try:
                 self._check(path, database)
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                if _code(error) != sqlite3.SQLITE_READONLY_ROLLBACK:
                     raise
                 _take_back(path)
                 self._check(path, database)
@@ -129,6 +129,11 @@ class FileKind:
         # A flipped bit in an index hands out one row twice and another never, and no row's content tells.
         if one("PRAGMA integrity_check(1)") != "ok":
             raise sqlite3.DatabaseError("its pages do not fit together")
+
+
+def _code(error: sqlite3.Error) -> int:
+    # Text that is no UTF-8, and what is found here, come without one.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
 
 
 def _take_back(path: Path) -> None:
