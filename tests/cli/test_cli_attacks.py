@@ -90,3 +90,21 @@ def test_a_source_that_is_no_file_any_more_is_not_waited_for(command: Command) -
         os.mkfifo(command.folder / source)
         done = command("resume", "run")
     assert done.code == 2 and "is none now" in done.err
+
+
+def test_a_folder_whose_name_is_no_utf8_is_refused_in_one_line(command: Command) -> None:
+    source = command.people(3)
+    folder = os.fsencode(command.folder) + b"/\xff"
+    os.mkdir(folder)
+    os.rename(command.folder / source, folder + b"/" + source.encode())
+    with serve("emarsys") as mock:
+        done = subprocess.run(
+            [*COMMAND, "load", source, "--to", "emarsys", "--endpoint", mock.url],
+            cwd=folder,
+            env=command.environment(),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"headcount: the source lies in a folder") and done.stderr.count(b"\n") == 1

@@ -13,6 +13,7 @@ import attrs
 import msgspec
 
 from headcount.configuration import make_destination
+from headcount.core.text import is_utf8
 from headcount.destinations.base import Destination
 from headcount.driver import calls_noted
 from headcount.ending import End, Result, conclude, end_of
@@ -86,6 +87,8 @@ def begin(settings: RunSettings, path: Path | None, on_progress: Progress | None
 
     Raises UsageError for everything that is wrong with settings, source and folder.
     """
+    if not is_utf8(settings.source):
+        raise UsageError("the source lies in a folder whose name is not UTF-8, so that a run cannot name it")
     destination = make_destination(settings.vendor, settings.options, settings.endpoint)
     destination.behaviour(settings.load.mode)
     settings.load.limits(destination.limits)
