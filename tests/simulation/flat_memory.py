@@ -38,6 +38,9 @@ class AnsweredAtOnce:
         body = msgspec.json.encode({"replyCode": 0, "replyText": "OK", "data": {"ids": ids}})
         self._arrivals.append(Arrival(job, Reply(200, {}, body)))
 
+    def hold(self, until: float) -> None:
+        pass
+
     def wait(self, seconds: float) -> list[Arrival]:
         arrivals, self._arrivals = self._arrivals, []
         return arrivals

@@ -129,6 +129,9 @@ class _Network(Timeline):
         call.answer = said or self._vendor.take(call)
         self.at(self.now + seconds, lambda: self._arrive(job, call))
 
+    def hold(self, until: float) -> None:
+        pass
+
     def wait(self, seconds: float) -> list[Arrival]:
         return self.sleep(seconds)
 

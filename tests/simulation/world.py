@@ -180,6 +180,9 @@ class Network(Timeline):
         self.at(now + seconds, lambda: self._arrive(call, answer))
         self.step()
 
+    def hold(self, until: float) -> None:
+        """A call leaves at once here."""
+
     def wait(self, seconds: float) -> list[Arrival]:
         self.step()
         # A loop that sleeps wakes a little late, or much, where the machine slept too.

@@ -19,6 +19,7 @@ from headcount.core.exchange import Failure, Reply, Request
 from headcount.core.jobs import Job
 from headcount.core.prepared import Prepared
 from headcount.core.retry import Repeat
+from headcount.deadline import Gate
 from headcount.destinations import Emarsys
 from headcount.errors import InputChanged, JournalError, UsageError
 from headcount.inputs import CHUNK, Input, ObjectsInput
@@ -179,6 +180,9 @@ def test_a_load_that_cannot_begin_lets_go_of_the_run(tmp_path: Path) -> None:
 class Interrupted(Network):
     """A network that the user loses patience with."""
 
+    def hold(self, until: float) -> None:
+        pass
+
     def wait(self, seconds: float) -> list[Arrival]:
         if self.turns == 3:
             raise KeyboardInterrupt
@@ -238,7 +242,7 @@ def test_a_journal_that_cannot_be_written_stops_the_load_before_the_next_call(
 class BrokenTransport:
     """A transport with an error of ours in it."""
 
-    def send(self, request: Request, timeout: float) -> Reply | Failure:
+    def send(self, request: Request, timeout: float, gate: Gate | None = None) -> Reply | Failure:
         raise ZeroDivisionError
 
     def close(self) -> None:

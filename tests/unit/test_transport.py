@@ -654,6 +654,7 @@ def test_a_reply_that_comes_between_two_requests_is_not_the_next_one(tls: bool) 
     said = threading.Event()
 
     def handler(connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or the second comes with the next request
         while read_request(connection)[0]:
             connection.sendall(reply(200, b"{}"))
             connection.sendall(reply(429))
@@ -669,6 +670,26 @@ def test_a_reply_that_comes_between_two_requests_is_not_the_next_one(tls: bool) 
             assert said.wait(5)
             said.clear()
         assert server.connections == 3
+
+
+def test_a_server_that_speaks_before_it_is_asked_is_handed_nothing() -> None:
+    asked: list[str] = []
+    spoken = threading.Event()
+
+    def handler(connection: socket.socket) -> None:
+        connection.sendall(reply(200, b"{}"))
+        spoken.set()
+        asked.append(read_request(connection)[0])
+
+    def gate(seconds: float) -> None:
+        assert spoken.wait(seconds)
+        spoken.clear()
+
+    with Server(handler) as server, transport() as carrier:
+        answer = carrier.send(post(server.url), 5, gate)
+        assert outcome(answer) == (Kind.UNAVAILABLE, False)
+        assert server.connections == 2
+    assert set(asked) <= {""}
 
 
 # Nothing that shows

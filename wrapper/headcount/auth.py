@@ -273,7 +273,7 @@ class ClientCredentials:
             return attrs.evolve(reply, kind=Kind.UNAVAILABLE, handed_over=False, detail=f"no token: {reply.detail}")
         if not reply.successful:
             return self._refusal(reply)
-        members = _members(reply.body)
+        members = _members(reply.body) if reply.handed_over else {}
         text = members.get("access_token")
         if not isinstance(text, str) or not _HEADER_TOKEN.fullmatch(text):
             text = "no token: the token server's reply is unreadable"

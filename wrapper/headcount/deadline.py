@@ -10,10 +10,15 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpcore
+
+from headcount.core.exchange import Failure
+
+Gate = Callable[[float], Failure | None]
+"""Waits, for so many seconds at most, until a call may leave; answers why it may not."""
 
 _MISMATCHES = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNSUPPORTED_PROTOCOL", "HTTP_REQUEST"})
 """OpenSSL's reasons for a server that does not speak TLS, or not ours, on this port."""
@@ -21,6 +26,14 @@ _MISMATCHES = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNSUPP
 
 class TlsRefused(httpcore.ConnectError):
     """The server's certificate or its TLS cannot be accepted; another attempt would end the same."""
+
+
+class NotLetThrough(Exception):
+    """The gate kept a call; nothing of it has left."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
 
 
 class Deadline:
@@ -47,23 +60,33 @@ class DeadlineBackend(httpcore.NetworkBackend):
         self.deadline = Deadline(0)
         self.ended = False
         """The server closed its side during the exchange under way."""
+        self._gate: Gate | None = None
         self._begun = False
         self._replaced = False
         self._streams: set[DeadlineStream] = set()
         self._aborted = False
 
-    def begin(self, deadline: Deadline) -> None:
-        """Starts an exchange that ends by `deadline`."""
+    def begin(self, deadline: Deadline, gate: Gate | None = None) -> None:
+        """Starts an exchange that ends by `deadline`; its first byte leaves when `gate` lets it."""
         self.deadline = deadline
         self.ended = False
+        self._gate = gate
         self._begun = False
         self._replaced = False
 
     def before_write(self, stream: DeadlineStream) -> None:
-        """Has the exchange's first byte leave on a stream on which nothing came before it: that would be taken for
-        its reply. Makes httpcore open another connection, once; raises ConnectError then."""
+        """Holds the exchange's first byte back until the gate lets it through, and off a stream on which something
+        came before it, which would be taken for its reply: httpcore is made to open another one, once.
+
+        Raises NotLetThrough, TimeoutError, and ConnectError when something came on the other stream too.
+        """
         if self._begun:
             return
+        if self._gate is not None:
+            # Half of the time that is left, so that the call does not leave with too little for its answer.
+            failure = self._gate(self.deadline.remaining() / 2)
+            if failure is not None:
+                raise NotLetThrough(failure)
         if not stream.silent():
             if self._replaced:
                 raise httpcore.ConnectError(f"{stream.server}: it spoke or closed before it was asked")
@@ -146,9 +169,9 @@ class DeadlineStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Returns when the kernel has taken the last byte."""
-        self._backend.before_write(self)
         rest = memoryview(buffer)  # TLS takes 16 kB at a time: slices of bytes would copy megabytes each
         try:
+            self._backend.before_write(self)
             while rest:
                 self._socket.settimeout(self._backend.deadline.remaining())
                 rest = rest[self._socket.send(rest) :]

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 from headcount.core.admission import Admission
-from headcount.core.answers import Judgement, Meaning, judge_failure
+from headcount.core.answers import Judgement, Meaning, judge_failure, unreadable
 from headcount.core.batches import Answer, Limits
 from headcount.core.engine import Engine
 from headcount.core.error_limit import ErrorLimit
@@ -93,6 +94,7 @@ class Driver:
     def stop(self, stop: Stop) -> None:
         """Start no more calls; those in flight are waited for. Safe to call from a signal handler."""
         self._engine.stop(stop)
+        self._workers.hold(math.inf)
         self._workers.wake()
 
     def turns(self, chunks: Iterator[Prepared]) -> Iterator[None]:
@@ -261,6 +263,7 @@ class Driver:
                 job.claim = self._journal.claim(job.batch.rows)
                 request = self._destination.request(job.batch)
             started.append((job, request))
+        self._workers.hold(self._engine.held_until)
         return started
 
     def _receive(self, arrivals: list[Arrival]) -> None:
@@ -272,10 +275,13 @@ class Driver:
             wait = wait_asked(arrival.answer.headers, throttled=throttled, wall_now=self._wall_clock())
             self._settle(self._engine.replied(arrival.job, judgement, wait, self._clock()))
         self._watch_errors()
+        self._workers.hold(self._engine.held_until)
 
     def _judge(self, job: Job, answer: Reply | Failure) -> Judgement:
         if isinstance(answer, Failure):
             return judge_failure(answer)
+        if answer.successful and not answer.handed_over:
+            return unreadable(answer, "the reply came before the request was whole")
         if job.purpose is Purpose.LOOK_UP:
             return self._destination.read_look_up(job.batch, answer, job.hint)
         return self._destination.read(job.batch, answer)

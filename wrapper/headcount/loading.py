@@ -316,9 +316,10 @@ def start(
     behaviour = to.behaviour(settings.mode)
     limits = settings.limits(to.limits)
     concurrency = settings.concurrency or to.concurrency
+    requests_per_second = settings.requests_per_second or to.requests_per_second
     engine = Engine(
         behaviour,
-        Pace(concurrency, settings.requests_per_second or to.requests_per_second),
+        Pace(concurrency, requests_per_second),
         deadline=math.inf if settings.deadline is None else clock() + settings.deadline,
         max_calls=math.inf if asking is None or asking.max_calls is None else asking.max_calls,
         jitter=jitter or random.Random(),
@@ -343,7 +344,7 @@ def start(
             engine,
             journal,
             Ledger(ordered=settings.ordered),
-            workers or ThreadWorkers(HttpTransport(to.auth)),
+            workers or ThreadWorkers(HttpTransport(to.auth), requests_per_second),
             concurrency=concurrency,
             limits=limits,
             attempt_timeout=settings.attempt_timeout,

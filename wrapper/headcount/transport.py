@@ -24,7 +24,7 @@ import httpcore
 import httpx
 
 from headcount.core.exchange import Failure, Reply, Request
-from headcount.deadline import Deadline, DeadlineBackend, TlsRefused
+from headcount.deadline import Deadline, DeadlineBackend, Gate, NotLetThrough, TlsRefused
 from headcount.errors import CredentialsError, EndpointError, UsageError
 from headcount.outcome import Kind
 
@@ -50,8 +50,11 @@ _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 class Transport(Protocol):
     """Carries requests; safe to use from several threads."""
 
-    def send(self, request: Request, timeout: float) -> Reply | Failure:
-        """One request and its answer, within `timeout` seconds. Raises nothing for what the network does."""
+    def send(self, request: Request, timeout: float, gate: Gate | None = None) -> Reply | Failure:
+        """One request and its answer, within `timeout` seconds; its first byte leaves when `gate` lets it.
+
+        Raises nothing for what the network does.
+        """
         ...
 
     def close(self) -> None:
@@ -204,8 +207,11 @@ class HttpTransport:
         self._lock = threading.Lock()
         self._closed = False
 
-    def send(self, request: Request, timeout: float) -> Reply | Failure:
+    def send(self, request: Request, timeout: float, gate: Gate | None = None) -> Reply | Failure:
         """Sends `request`, authorized, and reads its reply, within `timeout` seconds in all.
+
+        `gate` is asked when there is a connection and a token, so that nothing lies between its word and the first
+        byte. What it answers for a call that may not leave is the answer.
 
         A failure is `handed_over` when the kernel took the last byte of the body, or a 2xx reply had begun.
         A reply outside 2xx whose body cannot be read whole comes with an empty body.
@@ -228,7 +234,7 @@ class HttpTransport:
                 return Failure(Kind.FORBIDDEN, False, text, CredentialsError(text))
             if isinstance(authorization, Failure):
                 return authorization
-            answer = self._exchange(line, request, authorization.headers, whole)
+            answer = self._exchange(line, request, authorization.headers, whole, gate)
         if isinstance(answer, Failure):
             return answer
         return self._auth.review(_without(answer, authorization.secrets), authorization)
@@ -256,9 +262,14 @@ class HttpTransport:
         return line
 
     def _exchange(
-        self, line: _Line, request: Request, authorization: Mapping[str, str], deadline: Deadline
+        self,
+        line: _Line,
+        request: Request,
+        authorization: Mapping[str, str],
+        deadline: Deadline,
+        gate: Gate | None = None,
     ) -> Reply | Failure:
-        line.backend.begin(deadline)
+        line.backend.begin(deadline, gate)
         body = _Body(request.body)
         try:
             response = line.pool.handle_request(_on_the_wire(request, authorization, body))
@@ -344,6 +355,8 @@ def _header_map(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 def _failure(error: Exception, line: _Line, handed_over: bool) -> Failure:
     """Says what an exception of httpcore means. Protocol errors quote the reply: their text is not used."""
     match error:
+        case NotLetThrough():
+            return error.failure
         case TlsRefused():
             text = f"no secure connection to {error}"
             return Failure(Kind.UNAVAILABLE, False, text, EndpointError(text))

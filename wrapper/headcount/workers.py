@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
+import time
 from typing import Protocol
 
 import attrs
 
 from headcount.core.exchange import Failure, Reply, Request
 from headcount.core.jobs import Job
+from headcount.core.pace import Slots
 from headcount.outcome import Kind
 from headcount.transport import Transport
 
@@ -29,6 +32,13 @@ class Workers(Protocol):
         """Begin a call."""
         ...
 
+    def hold(self, until: float) -> None:
+        """Let no call leave before this moment of the monotonic clock, not even one that has been started.
+
+        Infinity is for good. Safe to call from any thread, and from a signal handler.
+        """
+        ...
+
     def wait(self, seconds: float) -> list[Arrival]:
         """What has arrived, waiting for the first up to `seconds` (infinity: until something comes)."""
         ...
@@ -42,11 +52,50 @@ class Workers(Protocol):
         ...
 
 
-class ThreadWorkers:
-    """A thread for each call in flight, each with a connection of its own, started as they are needed."""
+class CallGate:
+    """Where a call passes just before its first byte leaves: it may have waited for a token since it was started, and
+    what has come meanwhile binds it too."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, requests_per_second: float | None = None) -> None:
+        self._slots = Slots(requests_per_second)
+        self._held_until = -math.inf
+        self._closed = False
+        # Of the default, reentrant lock: a signal handler may interrupt whoever has it.
+        self._changed = threading.Condition()
+
+    def hold(self, until: float) -> None:
+        """No call passes before this moment; with infinity none passes ever again. It is not taken back."""
+        with self._changed:
+            if until == math.inf:
+                self._closed = True
+                self._changed.notify_all()
+            else:
+                self._held_until = until
+
+    def __call__(self, seconds: float) -> Failure | None:
+        """Waits for so many seconds at most; answers why the call may not leave, or None when it may."""
+        patience_ends = time.monotonic() + seconds
+        with self._changed:
+            while not self._closed:
+                now, opens = time.monotonic(), max(self._held_until, self._slots.next)
+                if now >= opens:
+                    self._slots.take(now)
+                    return None
+                if opens > patience_ends:
+                    return Failure(Kind.RATE_LIMITED, False, "calls are held for longer than this one could wait")
+                self._changed.wait(opens - now)
+        return Failure(Kind.STOPPED, False, "the run has stopped")
+
+
+class ThreadWorkers:
+    """A thread for each call in flight, each with a connection of its own, started as they are needed.
+
+    No more calls leave than `requests_per_second`, though several may have waited for one token.
+    """
+
+    def __init__(self, transport: Transport, requests_per_second: float | None = None) -> None:
         self._transport = transport
+        self._gate = CallGate(requests_per_second)
         self._calls: queue.SimpleQueue[tuple[Job, Request, float] | None] = queue.SimpleQueue()
         self._arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -59,6 +108,9 @@ class ThreadWorkers:
             self._threads.append(thread)
             thread.start()
         self._calls.put((job, request, timeout))
+
+    def hold(self, until: float) -> None:
+        self._gate.hold(until)
 
     def wait(self, seconds: float) -> list[Arrival]:
         arrivals = []
@@ -76,6 +128,7 @@ class ThreadWorkers:
         self._arrivals.put(Arrival(None))
 
     def close(self) -> None:
+        self._gate.hold(math.inf)
         self._transport.close()
         for _ in self._threads:
             self._calls.put(None)
@@ -84,7 +137,7 @@ class ThreadWorkers:
         while (call := self._calls.get()) is not None:
             job, request, timeout = call
             try:
-                answer = self._transport.send(request, timeout)
+                answer = self._transport.send(request, timeout, self._gate)
             except Exception as error:  # noqa: BLE001 the driver waits for an answer to every call
                 answer = Failure(Kind.UNREADABLE_REPLY, True, f"the call broke off ({type(error).__name__})")
             self._arrivals.put(Arrival(job, answer))

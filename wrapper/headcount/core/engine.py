@@ -62,6 +62,11 @@ class Engine:
         """Jobs that wait for a call."""
         return len(self._queue) + len(self._on_trial)
 
+    @property
+    def held_until(self) -> float:
+        """The moment before which no call may leave, even if it has started; infinity when the run has stopped."""
+        return self._pace.held_until if self.stopped is None else math.inf
+
     def admit(self, batch: Batch) -> None:
         """Take a batch that has never been sent."""
         self._queue.append(Job(batch))

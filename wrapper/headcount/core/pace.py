@@ -16,6 +16,21 @@ _SHRINK = 0.7
 _SECONDS = re.compile(r"[0-9]{1,300}(\.[0-9]{1,9})?")
 
 
+class Slots:
+    """The moments at which calls may start, so many a second."""
+
+    def __init__(self, requests_per_second: float | None) -> None:
+        self._interval = 1.0 / requests_per_second if requests_per_second else 0.0
+        self.next = -math.inf
+
+    def take(self, now: float) -> None:
+        """Note that a call starts."""
+        # The slots follow each other, not the moments at which somebody woke up, so that waking late does not
+        # lose rate. After a pause they begin anew, so that no burst follows it.
+        late = now - self.next
+        self.next = (self.next if late < self._interval else now) + self._interval
+
+
 class Pace:
     """Says when the next call may start: concurrency, requests a second, and the gate.
 
@@ -27,9 +42,9 @@ class Pace:
     def __init__(self, concurrency: int, requests_per_second: float | None) -> None:
         self._most = concurrency
         self._limit = float(concurrency)
-        self._interval = 1.0 / requests_per_second if requests_per_second else 0.0
-        self._next_slot = -math.inf
-        self._held_until = -math.inf
+        self._slots = Slots(requests_per_second)
+        self.held_until = -math.inf
+        """No call may start before this moment; one that has started and not left is to wait for it too."""
         self._trouble = 0
         self._last_trouble = -math.inf
         self.troubled_since: float | None = None
@@ -55,15 +70,12 @@ class Pace:
         """The earliest moment for the next call; infinity while only a reply can make room for it."""
         if self._in_flight >= self.concurrency:
             return math.inf
-        return max(self._held_until, self._next_slot)
+        return max(self.held_until, self._slots.next)
 
     def started(self, now: float) -> None:
         """Note that a call starts."""
         self._in_flight += 1
-        # The slots follow each other, not the moments at which the loop woke up, so that waking late does not
-        # lose rate. After a pause they begin anew, so that no burst follows it.
-        late = now - self._next_slot
-        self._next_slot = (self._next_slot if late < self._interval else now) + self._interval
+        self._slots.take(now)
 
     def answered(self, started: float, *, well: bool) -> None:
         """Note that a call ended that had started at this moment; `well` when the vendor did its work.
@@ -85,13 +97,13 @@ class Pace:
 
     def hold(self, until: float) -> None:
         """No call starts before this moment."""
-        self._held_until = max(self._held_until, until)
+        self.held_until = max(self.held_until, until)
 
     def trouble(self, now: float) -> None:
         """The vendor gave an ambiguous or overloaded answer: hold, then probe."""
         if self.troubled_since is None:
             self.troubled_since = now
-        if now < self._held_until and self._trouble:
+        if now < self.held_until and self._trouble:
             return
         hold = _HOLDS[min(self._trouble, len(_HOLDS) - 1)]
         self._trouble += 1
