@@ -65,6 +65,23 @@ def test_other_contacts_in_place_of_those_that_were_read_are_refused(vendor: Moc
     assert "eve@example.com" not in vendor.stores["emarsys"].contacts
 
 
+@pytest.mark.parametrize("count", [0, 2, 5])
+def test_input_that_a_stop_cuts_short_while_it_is_read_again_has_not_changed(
+    vendor: MockServer, tmp_path: Path, count: int
+) -> None:
+    to = Emarsys.from_env(endpoint=vendor.url)
+    first = list(load(PEOPLE, to=to, run_dir=tmp_path / "run"))
+
+    def cut_short() -> Iterator[object]:
+        yield from PEOPLE[:count]
+        loading.stop()
+
+    loading = load(cut_short(), to=to, run_dir=tmp_path / "run")
+    assert list(loading) == first[:count]
+    assert loading.report().stop is not None
+    assert list(load(PEOPLE, to=to, run_dir=tmp_path / "run")) == first
+
+
 def test_a_run_to_another_vendor_is_refused(vendor: MockServer, tmp_path: Path) -> None:
     load(PEOPLE, to=Emarsys.from_env(endpoint=vendor.url), run_dir=tmp_path / "run").report()
     with pytest.raises(UsageError, match="a run to emarsys, not to pabbly"):

@@ -166,7 +166,11 @@ class Driver:
         """Take the next chunk of input. What goes wrong here ends the run, after the calls in flight."""
         try:
             chunk = next(chunks, None)
-            if chunk is None:
+            if self.stopped is not None:
+                # The stop may have cut it short, so it is not held to what an earlier run read.
+                self._exhausted = True
+                self.not_read(0 if chunk is None else len(chunk))
+            elif chunk is None:
                 self._end_of_input()
             else:
                 self._check_unchanged(chunk)
