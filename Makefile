@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate crash check generate new-vendor lock clean
+.PHONY: help demo test simulate crash check generate review new-vendor lock clean
 
 # Any Python from 3.11 on will do: make PYTHON=/path/to/python3 demo
 SUPPORTED := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
@@ -38,6 +38,10 @@ check: .venv/.ok .venv-generate/.ok ## Check style, types, import directions, sp
 generate: .venv-generate/.ok ## Write generated/headcount_api anew from specs/
 	@.venv-generate/bin/python scripts/generate.py
 
+review: .venv-generate/.ok .redocly/.ok ## Say what a change of the specs means, against a git ref: make review BASE=main
+	@.venv-generate/bin/python scripts/review.py '$(BASE)' $(if $(REPORT),--report '$(REPORT)') \
+		$(if $(PAGES),--pages '$(PAGES)')
+
 new-vendor: ## Write the skeleton of a vendor that works against its own mock: make new-vendor NAME=acme
 	@'$(PYTHON)' scripts/new_vendor.py '$(NAME)'
 
@@ -46,7 +50,7 @@ lock: ## Pin the newest compatible packages in requirements/ (needs uv)
 	$(COMPILE) --upgrade --group pyproject.toml:generate -o requirements/generate.txt
 
 clean: ## Remove the environments, caches and builds; run folders stay
-	rm -rf .venv .venv-generate build dist .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache \
+	rm -rf .venv .venv-generate .redocly build dist .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache \
 		.ruff_cache
 	find generated scripts tests wrapper -name __pycache__ -prune -exec rm -rf {} +
 
@@ -57,6 +61,11 @@ clean: ## Remove the environments, caches and builds; run folders stay
 
 .venv-generate/.ok: requirements/generate.txt
 	@$(call environment,.venv-generate,$<)
+	@touch $@
+
+.redocly/.ok: scripts/reviewing/node/package.json scripts/reviewing/node/package-lock.json
+	@mkdir -p .redocly && cp $^ .redocly/
+	@cd .redocly && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 # A virtual environment that works is kept; one that is not there, or whose Python has gone, is made anew.

@@ -1,0 +1,119 @@
+"""One spec of a review: everything that is found of it, and the verdict that follows."""
+
+from __future__ import annotations
+
+import attrs
+
+from spec_guard import Spec
+
+from .changes import wire_changes
+from .documents import Document
+from .evidence import Shift
+from .freshness import stale_files
+from .generation import Failed, Generator
+from .golden import Broken
+from .markdown import code
+from .models import Break, client_things, compare, directions, wire_things
+from .redocly import Finding, Rated
+from .verdict import Change, Severity
+from .versions import VersionVerdict
+
+
+@attrs.define
+class Review:
+    """state: `changed`, `unchanged`, `new`, `removed` or `refused`. Texts are Markdown, and safe."""
+
+    name: str
+    state: str
+    changes: list[Change] = attrs.field(factory=list)
+    breaks: list[Break] = attrs.field(factory=list)
+    findings: list[Finding] = attrs.field(factory=list)
+    shifts: list[tuple[Shift, int]] = attrs.field(factory=list)
+    broken: list[Broken] = attrs.field(factory=list)
+    stale: list[str] | None = None
+    """None where it cannot be told."""
+    disagreements: list[str] = attrs.field(factory=list)
+    version: VersionVerdict | None = None
+    wrong: list[str] = attrs.field(factory=list)
+    """What must be mended before the change may pass."""
+    missing: list[str] = attrs.field(factory=list)
+    """What should be done besides."""
+
+    def severities(self) -> dict[str, Severity]:
+        """How grave the change is, by who says so: the wire, the typed library, recorded messages."""
+        none = Severity.NONE
+        recorded = (Severity.MAJOR if each.recorded.value["valid"] else Severity.MINOR for each in self.broken)
+        return {
+            "wire": max((each.severity for each in self.changes if each.by != "models"), default=none),
+            "typed library": max((each.severity for each in self.breaks), default=none),
+            "recorded messages": max(recorded, default=none),
+        }
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.MAJOR if self.state == "removed" else max(self.severities().values())
+
+    def because(self) -> str:
+        """The severity, and which verdict it is."""
+        highest = self.severity
+        if self.state in ("new", "removed"):
+            return f"**{highest}** ({self.state})"
+        if highest is Severity.NONE:
+            return "no change"
+        sides = [side for side, severity in self.severities().items() if severity is highest]
+        return f"**{highest}** ({', '.join(sides)})" if highest > Severity.PATCH else f"**{highest}**"
+
+
+def described(old: Spec, new: Spec, rated: list[Rated]) -> tuple[list[Change], list[str]]:
+    """Our changes with their lines, then those that only Redocly names; and where its verdict differs from ours."""
+    changes = wire_changes(Document(old.document), Document(new.document))
+    disagreements = []
+    for each in rated:
+        pointers = [pointer for pointer in (each.old, each.new) if pointer]
+        if any(pointer.startswith("/info/version") for pointer in pointers):
+            continue
+        ours = [change for change in changes if change.by == "wire" and _meets(change.pointer, pointers)]
+        exact = [change for change in ours if change.pointer in pointers] or ours
+        if not ours:
+            gone = each.new is None
+            changes.append(Change(each.severity, pointers[-1] if pointers else "", gone, each.message, by="Redocly"))
+        elif max(change.severity for change in exact) is not each.severity:
+            worst = max(exact, key=lambda change: change.severity)
+            text = f"Redocly: {each.severity} ({each.message}). Here: **{worst.severity}**: {worst.text}"
+            disagreements.append(text)
+    placed = [attrs.evolve(change, line=(old if change.removed else new).line_of(change.pointer)) for change in changes]
+    placed.sort(key=lambda change: (-change.severity, change.line))
+    return list(dict.fromkeys(placed)), list(dict.fromkeys(disagreements))
+
+
+def _meets(pointer: str, others: list[str]) -> bool:
+    return any(
+        pointer == other or pointer.startswith(f"{other}/") or other.startswith(f"{pointer}/") for other in others
+    )
+
+
+def model_breaks(old: Spec, old_content: bytes, new: Spec, new_content: bytes, generator: Generator) -> list[Break]:
+    """What changes in the generated names and types. Raises Failed where the generators cannot make them."""
+    before, after = generator.make(old, old_content), generator.make(new, new_content)
+    name = new.name
+    clients = [client_things(folder / "clients" / name) for folder in (before, after)]
+    wires = [wire_things(folder / "wire" / f"{name}.py") for folder in (before, after)]
+    used = directions(clients[0])
+    for bare, ways in directions(clients[1]).items():
+        used.setdefault(bare, set()).update(ways)
+    found = [*compare(clients[0], clients[1], f"clients.{name}.", used)]
+    found += compare(wires[0], wires[1], f"wire.{name}.", used)
+    return found
+
+
+def check_generated(review: Review, new: Spec, content: bytes, tree: object, generator: Generator) -> None:
+    try:
+        made = generator.make(new, content)
+    except Failed as failure:
+        review.wrong.append(f"the generators cannot make it: {code(failure, 300)}")
+        return
+    review.stale = stale_files(tree, new.name, made)  # type: ignore[arg-type]
+    if review.stale:
+        review.wrong.append(
+            f"`generated/` is stale ({len(review.stale)} files): run `make generate` and commit what it writes"
+        )

@@ -1,0 +1,167 @@
+"""The report: one Markdown text that begins with the verdict and folds the rest."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+
+import attrs
+
+from .analysis import Review
+from .golden import title
+from .markdown import code, folded, table
+from .verdict import Severity
+
+MARK = "<!-- headcount spec review -->"
+"""By which the comment of a pull request is found again."""
+LONGEST = 60_000
+"""Characters; a comment may have 65,536."""
+
+
+@attrs.frozen
+class Report:
+    base: str
+    head: str
+    reviews: list[Review]
+    wrong: list[str]
+    """What must be mended besides what is wrong with a single spec."""
+    notes: list[str]
+
+    def all_wrong(self) -> list[str]:
+        each = [f"{code(review.name)}: {text}" for review in self.reviews for text in review.wrong]
+        return [*each, *self.wrong]
+
+    def changed(self) -> list[Review]:
+        return [review for review in self.reviews if review.state != "unchanged"]
+
+    def text(self) -> str:
+        head = [MARK, f"# Spec review: {self._verdict()}", f"Compared: {code(self.head)} with {code(self.base)}."]
+        wrong, missing = (
+            self.all_wrong(),
+            [f"{code(review.name)}: {text}" for review in self.reviews for text in review.missing],
+        )
+        if wrong:
+            head.append("**To mend before it may pass**\n\n" + "\n".join(f"- {each}" for each in wrong))
+        if missing:
+            head.append("**Should be done**\n\n" + "\n".join(f"- {each}" for each in missing))
+        if self.reviews:
+            head.append(self._table())
+        if self.notes:
+            head.append("\n".join(f"- {each}" for each in self.notes))
+        parts = [part for review in self.reviews for part in details(review)]
+        return shortened(head, parts)
+
+    def _verdict(self) -> str:
+        if not self.changed() and not self.all_wrong():
+            return "no changes"
+        highest = max((review.severity for review in self.reviews), default=Severity.NONE)
+        if any(review.state == "refused" for review in self.reviews):
+            return "refused"
+        words = {
+            Severity.MAJOR: "breaking",
+            Severity.MINOR: "compatible (minor)",
+            Severity.PATCH: "harmless (patch)",
+            Severity.NONE: "no change of a spec",
+        }[highest]
+        return words + (f", {len(self.all_wrong())} to mend" if self.all_wrong() else ", nothing to mend")
+
+    def _table(self) -> str:
+        rows = []
+        for review in self.reviews:
+            errors = sum(each.severity == "error" for each in review.findings)
+            warnings = len(review.findings) - errors
+            lint = f"{errors} errors, {warnings} warnings" if review.findings else "clean"
+            stale = {None: "not judged", False: "fresh", True: "**stale**"}[
+                None if review.stale is None else bool(review.stale)
+            ]
+            refused = review.state == "refused"
+            verdict = "**refused**" if refused else review.because()
+            if refused and review.severity:
+                verdict += f"; would be {review.severity}"
+            rows.append([
+                code(f"specs/{review.name}.yaml"), verdict, review.version.text if review.version else "-",
+                "-" if refused or review.state == "removed" else lint, stale if review.state != "removed" else "-",
+                str(len(review.broken)),
+            ])  # fmt: skip
+        return table(["spec", "verdict", "version", "lint", "generated/", "recorded messages broken"], rows)
+
+
+def details(review: Review) -> list[str]:
+    """The parts of one spec, the most important first; each stands alone."""
+    found = []
+    file = f"specs/{review.name}.yaml"
+    if review.changes:
+        rows = [
+            [f"**{each.severity}**" if each.severity is Severity.MAJOR else str(each.severity),
+             code(f"{'old ' if each.removed else ''}{file}:{each.line}"),
+             each.text + ("" if each.by == "wire" else f" (says {each.by})")]
+            for each in review.changes
+        ]  # fmt: skip
+        counts = ", ".join(
+            f"{sum(each.severity is severity for each in review.changes)} {severity}"
+            for severity in (Severity.MAJOR, Severity.MINOR, Severity.PATCH)
+        )
+        body = table(["severity", "where", "what it means"], rows)
+        found.append(folded(f"{review.name}: changes ({counts})", body, open_=any(
+            each.severity is Severity.MAJOR for each in review.changes)))  # fmt: skip
+    if review.breaks:
+        found.append(folded(f"{review.name}: generated names and types", models(review)))
+    if review.broken:
+        body = "\n".join(
+            f"- {title(each)}. Recorded because: {code(each.recorded.value['why'], 200)}" for each in review.broken
+        )
+        found.append(folded(f"{review.name}: recorded messages that break ({len(review.broken)})", body))
+    if review.shifts:
+        rows = [
+            ["**look**" if shift.weighty else "", code(f"{'old ' if shift.removed else ''}{file}:{line}"), shift.text]
+            for shift, line in review.shifts
+        ]
+        found.append(folded(f"{review.name}: evidence ({len(rows)})", table(["", "where", "what"], rows)))
+    if review.findings:
+        rows = [
+            [each.severity, code(f"{file}:{each.line}"), code(each.message, 200), code(each.rule)]
+            for each in review.findings
+        ]
+        found.append(folded(f"{review.name}: lint ({len(rows)})", table(["", "where", "what", "rule"], rows)))
+    if review.disagreements:
+        body = "\n".join(f"- {each}" for each in review.disagreements)
+        found.append(
+            folded(f"{review.name}: where the verdict differs from Redocly's ({len(review.disagreements)})", body)
+        )
+    if review.stale:
+        body = "\n".join(f"- {code(each)}" for each in review.stale[:50])
+        found.append(folded(f"{review.name}: stale files ({len(review.stale)})", body))
+    return found
+
+
+def models(review: Review) -> str:
+    """The difference of names and types; the same change of the client and of the wire record stands once."""
+    grouped: dict[tuple[Severity, tuple[str, ...], str], list[str]] = defaultdict(list)
+    for each in review.breaks:
+        place = ".".join(each.name.split(".")[:2])
+        lines = tuple(line.replace(f"{place}.", "", 1).replace("models.", "", 1) for line in each.lines)
+        grouped[each.severity, lines, each.meaning].append(place)
+    blocks = []
+    for (severity, lines, meaning), places in sorted(grouped.items(), key=lambda item: (-item[0][0], item[0][1])):
+        blocks.append(f"# {severity}, {' and '.join(sorted(set(places)))}: {meaning}")
+        blocks += [plain(line) for line in lines]
+    return "```diff\n" + "\n".join(blocks[:300]) + "\n```"
+
+
+def plain(line: str, longest: int = 400) -> str:
+    """One line for a fenced block; it begins with + or -, so it cannot end the fence."""
+    kept = "".join(" " if unicodedata.category(each)[0] in "CZ" else each for each in line)
+    return kept if len(kept) <= longest else kept[:longest] + " ..."
+
+
+def shortened(head: list[str], parts: list[str]) -> str:
+    """The head, and of the parts as many as a comment can hold."""
+    text = "\n\n".join(head)
+    if len(text) > LONGEST:
+        cut = text.rfind("\n", 0, LONGEST)
+        return text[:cut] + "\n\nand more: the report is too long for a comment.\n"
+    for index, part in enumerate(parts):
+        if len(text) + len(part) > LONGEST:
+            return text + f"\n\n{len(parts) - index} more parts are too long for a comment: run `make review`.\n"
+        text += f"\n\n{part}"
+    return text + "\n"
