@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any
@@ -19,6 +20,8 @@ from headcount.auth import BearerKey, ClientCredentials, Secret, Wsse
 from headcount.destinations import Emarsys, Pabbly, Sinch
 from headcount.destinations.base import Destination
 from headcount.errors import CredentialsError
+from headcount.inputs import CHUNK
+from tests import sockets
 from tests.contract.vendor_server import (
     Answer,
     Call,
@@ -308,3 +311,120 @@ def test_nothing_left_of_the_limit_holds_the_next_call_though_this_one_succeeded
         outcomes = list(load(sinch_contacts(2), to=sinch(server), max_batch=1, concurrency=1))
     assert statuses(outcomes) == [ACCEPTED, ACCEPTED]
     assert server.calls[1].at - server.calls[0].at >= 0.95
+
+
+# What comes while calls wait for a token
+
+
+def slow_token(call: Call) -> bytes:
+    time.sleep(2)
+    return a_token("only-token")
+
+
+@pytest.mark.parametrize("vendor", [sinch, emarsys])
+def test_no_call_leaves_after_a_stop_that_came_while_it_waited_for_its_token(
+    vendor: Callable[[VendorServer], Destination],
+) -> None:
+    contacts = sinch_contacts(20) if vendor is sinch else emarsys_contacts(20)
+    with VendorServer(in_turn(raw("")), token=slow_token) as server:
+        under_way = load(contacts, to=vendor(server), max_batch=1, concurrency=8, attempt_timeout=20)
+        stopping = threading.Timer(0.5, under_way.stop)
+        stopping.start()
+        outcomes = list(under_way)
+        stopping.join()
+        assert under_way.so_far().stop is not None
+    assert statuses(outcomes) == [NOT_SENT] * len(outcomes)
+    assert {outcome.problem.kind for outcome in outcomes if outcome.problem} == {"stopped"}
+    assert len(outcomes) >= 8
+    assert len(server.token_calls) == 1
+    assert not server.calls
+
+
+def test_no_call_leaves_after_a_deadline_that_came_while_it_waited_for_its_token() -> None:
+    with VendorServer(in_turn(raw("")), token=slow_token) as server:
+        settings = {"max_batch": 1, "concurrency": 8, "attempt_timeout": 20, "deadline": 1}
+        outcomes = list(load(sinch_contacts(20), to=sinch(server), **settings))
+    assert statuses(outcomes) == [NOT_SENT] * 20
+    assert {outcome.problem.kind for outcome in outcomes if outcome.problem} == {"deadline"}
+    assert not server.calls
+
+
+def test_no_call_leaves_after_the_deadline_though_the_run_waits_for_its_input() -> None:
+    def slow_input() -> Iterator[dict[str, Any]]:
+        yield from sinch_contacts(CHUNK)
+        time.sleep(2.5)
+
+    with VendorServer(in_turn(raw("")), token=slow_token) as server:
+        settings = {"max_batch": 10, "concurrency": 8, "attempt_timeout": 20, "deadline": 1}
+        outcomes = list(load(slow_input(), to=sinch(server), **settings))
+    assert statuses(outcomes) == [NOT_SENT] * CHUNK
+    assert {outcome.problem.kind for outcome in outcomes if outcome.problem} == {"deadline"}
+    assert len(server.token_calls) == 1
+    assert not server.calls
+
+
+@pytest.mark.parametrize("attempt_timeout", [60, 3], ids=["waits at the gate", "has no time to wait"])
+def test_no_call_leaves_before_an_asked_wait_is_over_that_was_asked_while_it_waited_for_its_token(
+    attempt_timeout: float,
+) -> None:
+    """Sixteen calls go out; when the next come the token has aged, and as it is renewed one of them is told to wait."""
+    refused_at: list[float] = []
+    lock = threading.Lock()
+
+    def token(call: Call) -> bytes:
+        if len(server.token_calls) == 1:
+            return a_token("first")
+        time.sleep(1)
+        return a_token("second")
+
+    def answer(call: Call) -> bytes:
+        if bearer(call) == "second":
+            return raw("")
+        with lock:
+            old.append(call)
+            place = len(old)
+        if place <= 16:
+            time.sleep(0.1)
+            return raw("")
+        if place > 17:
+            return EXPIRED
+        time.sleep(0.4)
+        refused_at.append(time.monotonic())
+        return raw("", 429, retry_after="2")
+
+    old: list[Call] = []
+    with VendorServer(answer, token=token) as server:
+        settings = {"max_batch": 1, "concurrency": 16, "requests_per_second": 1000, "attempt_timeout": attempt_timeout}
+        outcomes = list(load(sinch_contacts(200), to=sinch(server), **settings))
+    assert statuses(outcomes) == [ACCEPTED] * 200
+    assert len(refused_at) == 1 and len(server.token_calls) == 2
+    # Calls that were on their way when the refusal came are no breach; a quarter of a second covers them.
+    later = [call.at - refused_at[0] for call in server.calls if call.at > refused_at[0] + 0.25]
+    assert len(later) > 100
+    assert min(later) >= 1.95
+
+
+def test_calls_that_waited_for_one_token_keep_the_rate() -> None:
+    with VendorServer(in_turn(raw("")), token=slow_token) as server:
+        settings = {"max_batch": 1, "concurrency": 16, "requests_per_second": 20}
+        outcomes = list(load(sinch_contacts(16), to=sinch(server), **settings))
+    assert statuses(outcomes) == [ACCEPTED] * 16
+    moments = sorted(call.at for call in server.calls)
+    # One slot may be taken late, and the next one in time.
+    assert moments[-1] - moments[0] >= 14 / 20
+
+
+# A success that is none
+
+
+def test_a_success_that_comes_before_the_batch_was_whole_is_no_success() -> None:
+    def answers_early(connection: socket.socket) -> None:
+        connection.recv(2000)
+        connection.sendall(raw("", connection="close"))
+
+    contacts = [contact | {"display_name": "n" * 40_000} for contact in sinch_contacts(300)]
+    with sockets.Server(answers_early) as server:
+        to = Sinch(auth=BearerKey(Secret("the-key")), project_id="p", endpoint=server.url)
+        outcomes = list(load(contacts, to=to, concurrency=1))
+    assert set(statuses(outcomes)) == {UNKNOWN}
+    assert server.connections == 1

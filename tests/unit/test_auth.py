@@ -286,6 +286,15 @@ def test_an_unreadable_token_reply_may_be_asked_for_again(body: bytes) -> None:
     assert bearer(auth, server)[0] == "Bearer token-2"
 
 
+def test_a_token_that_came_before_the_request_was_whole_is_not_ours() -> None:
+    server = TokenServer()
+    server.answer = lambda: Reply(200, {}, b'{"access_token": "stale"}', handed_over=False)
+    auth = credentials()
+    assert failure(auth, server).kind is Kind.UNAVAILABLE
+    server.answer = None
+    assert bearer(auth, server)[0] == "Bearer token-2"
+
+
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_refused_credentials_are_fatal_and_name_the_vendor_s_code(status: int) -> None:
     server = TokenServer()

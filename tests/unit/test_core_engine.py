@@ -338,6 +338,22 @@ def test_what_a_look_up_does_not_find_after_a_stop_is_not_sent() -> None:
     assert finals(engine.replied(look_up, found()(look_up), None, 1.0)) == {0: Status.NOT_SENT}
 
 
+def test_what_a_reply_says_holds_the_calls_that_have_started_too() -> None:
+    engine = make(concurrency=4)
+    for first in range(4):
+        engine.admit(batch(1, first))
+    jobs = [start(engine) for _ in range(4)]
+    assert engine.held_until <= 0.0
+    engine.replied(jobs[0], status(429), 7.0, 1.0)
+    assert engine.held_until == 8.0
+    engine.replied(jobs[1], status(503), None, 9.0)
+    assert engine.held_until == 10.0
+    engine.replied(jobs[2], created(jobs[2]), None, 9.5)
+    assert engine.held_until == 10.0
+    engine.replied(jobs[3], status(403), None, 9.6)
+    assert engine.held_until == math.inf
+
+
 def test_a_look_up_that_may_not_be_made_ends_the_run_and_one_that_is_not_there_does_not() -> None:
     for code, error in ((403, CredentialsError), (302, EndpointError), (404, None)):
         engine = make(READ_BACK)

@@ -317,10 +317,11 @@ def start(
     limits = settings.limits(to.limits)
     concurrency = settings.concurrency or to.concurrency
     requests_per_second = settings.requests_per_second or to.requests_per_second
+    deadline = math.inf if settings.deadline is None else clock() + settings.deadline
     engine = Engine(
         behaviour,
         Pace(concurrency, requests_per_second),
-        deadline=math.inf if settings.deadline is None else clock() + settings.deadline,
+        deadline=deadline,
         max_calls=math.inf if asking is None or asking.max_calls is None else asking.max_calls,
         jitter=jitter or random.Random(),
     )
@@ -344,7 +345,7 @@ def start(
             engine,
             journal,
             Ledger(ordered=settings.ordered),
-            workers or ThreadWorkers(HttpTransport(to.auth), requests_per_second),
+            workers or ThreadWorkers(HttpTransport(to.auth), requests_per_second, deadline),
             concurrency=concurrency,
             limits=limits,
             attempt_timeout=settings.attempt_timeout,

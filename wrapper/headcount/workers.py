@@ -56,7 +56,10 @@ class CallGate:
     """Where a call passes just before its first byte leaves: it may have waited for a token since it was started, and
     what has come meanwhile binds it too."""
 
-    def __init__(self, requests_per_second: float | None = None) -> None:
+    def __init__(self, requests_per_second: float | None = None, deadline: float = math.inf) -> None:
+        """From `deadline` on, of the monotonic clock, no call passes, though the loop of the run may be kept from
+        saying so by a slow input or a slow caller."""
+        self._deadline = deadline
         self._slots = Slots(requests_per_second)
         self._held_until = -math.inf
         self._closed = False
@@ -76,26 +79,29 @@ class CallGate:
         """Waits for so many seconds at most; answers why the call may not leave, or None when it may."""
         patience_ends = time.monotonic() + seconds
         with self._changed:
-            while not self._closed:
-                now, opens = time.monotonic(), max(self._held_until, self._slots.next)
+            while not self._closed and (now := time.monotonic()) < self._deadline:
+                opens = max(self._held_until, self._slots.next)
                 if now >= opens:
                     self._slots.take(now)
                     return None
                 if opens > patience_ends:
                     return Failure(Kind.RATE_LIMITED, False, "calls are held for longer than this one could wait")
-                self._changed.wait(opens - now)
+                self._changed.wait(min(opens, self._deadline) - now)
         return Failure(Kind.STOPPED, False, "the run has stopped")
 
 
 class ThreadWorkers:
     """A thread for each call in flight, each with a connection of its own, started as they are needed.
 
-    No more calls leave than `requests_per_second`, though several may have waited for one token.
+    No more calls leave than `requests_per_second`, though several may have waited for one token, and none from
+    `deadline` on, a moment of the monotonic clock.
     """
 
-    def __init__(self, transport: Transport, requests_per_second: float | None = None) -> None:
+    def __init__(
+        self, transport: Transport, requests_per_second: float | None = None, deadline: float = math.inf
+    ) -> None:
         self._transport = transport
-        self._gate = CallGate(requests_per_second)
+        self._gate = CallGate(requests_per_second, deadline)
         self._calls: queue.SimpleQueue[tuple[Job, Request, float] | None] = queue.SimpleQueue()
         self._arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
