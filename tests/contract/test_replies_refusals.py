@@ -355,7 +355,7 @@ def test_no_call_leaves_after_the_deadline_though_the_run_waits_for_its_input() 
         time.sleep(2.5)
 
     with VendorServer(in_turn(raw("")), token=slow_token) as server:
-        settings = {"max_batch": 10, "concurrency": 8, "attempt_timeout": 20, "deadline": 1}
+        settings = {"max_batch": 200, "concurrency": 8, "attempt_timeout": 20, "deadline": 1}
         outcomes = list(load(slow_input(), to=sinch(server), **settings))
     assert statuses(outcomes) == [NOT_SENT] * CHUNK
     assert {outcome.problem.kind for outcome in outcomes if outcome.problem} == {"deadline"}
