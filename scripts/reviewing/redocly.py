@@ -96,7 +96,10 @@ class Redocly:
         }
         command = ["node", "--max-old-space-size=1024", str(self._script()), *arguments]
         try:
-            done = subprocess.run(command, check=False, cwd=work, env=environment, capture_output=True, timeout=SECONDS)
+            done = subprocess.run(
+                command, check=False, cwd=work, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                timeout=SECONDS,
+            )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise Unusable(f"redocly {arguments[0]} did not end within {SECONDS} seconds") from None
         return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")

@@ -43,6 +43,12 @@ def _schemes(old: Document, new: Document) -> Iterator[Change]:
             yield Change(Severity.PATCH, scheme.pointer, False, f"the security scheme {code(name)} is new")
 
 
+def _reworked(old: Document, new: Document) -> set[str]:
+    """The definitions that work another way under the same name, which is told once for all their operations."""
+    before, after = _defined(old), _defined(new)
+    return {name for name in before.keys() & after.keys() if key(_essence(before[name])) != key(_essence(after[name]))}
+
+
 def _unused(severity: Severity, name: str, document: Document) -> Severity:
     uses = [document.root, *(operation for *_, operation in document.operations())]
     named = any(name in way for each in uses for way in each.get("security", []) if isinstance(way, dict))
@@ -83,8 +89,10 @@ def _operation(old: Document, new: Document, before: Node, after: Node) -> Itera
     name = code(after.get("operationId"))
     pointer = after["security"].pointer if "security" in after else after.pointer
     old_ways, new_ways = _ways(old, before), _ways(new, after)
+    told = _reworked(old, new)
     lost = [title for way, title in old_ways.items() if not any(_serves(way, each) for each in new_ways)]
     gained = [title for way, title in new_ways.items() if way not in old_ways]
+    lost, gained = ([title for title in titles if not told & set(title.split(" and "))] for titles in (lost, gained))
     if () in old_ways and () not in new_ways:
         yield Change(Severity.MAJOR, pointer, False, f"{name} asks for credentials now: calls without them are refused")
         return
