@@ -189,6 +189,14 @@ class Interrupted(Network):
         return super().wait(seconds)
 
 
+def test_closing_ends_the_count_of_an_input_without_end(tmp_path: Path) -> None:
+    world = World()
+    load = world.load(people(1_000_000), Settings(deadline=0))
+    assert next(load).status is Status.NOT_SENT
+    load.close()
+    assert load.so_far().input < 100
+
+
 def test_a_second_step_within_a_step_is_refused_and_harms_nothing() -> None:
     world = World()
     refused: list[UsageError] = []

@@ -182,7 +182,7 @@ class Load:
             if self._rest is None:
                 if next(self._turns, _END) is _END:
                     self._end_of_calls()
-            elif (count := next(self._rest, None)) is None:
+            elif not self._counts_rest() or (count := next(self._rest, None)) is None:
                 self._end()
             else:
                 self._driver.not_read(count)
