@@ -6,6 +6,7 @@ import attrs
 
 from spec_guard import Spec
 
+from .breaks import Break, compare
 from .changes import wire_changes
 from .documents import Document
 from .evidence import Shift
@@ -13,10 +14,19 @@ from .freshness import stale_files
 from .generation import Failed, Generator
 from .golden import Broken
 from .markdown import code
-from .models import Break, client_things, compare, directions, wire_things
+from .models import client_things, directions, wire_things
 from .redocly import Finding, Rated
 from .verdict import Change, Severity
 from .versions import VersionVerdict
+
+JUDGED = frozenset(
+    (
+        "Header", "HeadersMap", "MediaType", "MediaTypesMap", "Operation", "Parameter", "ParameterList", "PathItem",
+        "Paths", "RequestBody", "Response", "Responses", "Schema", "SchemaList", "SchemaMap", "SchemaProperties",
+        "SecurityRequirement", "SecurityRequirementList", "SecurityScheme", "Server", "ServerList", "ServerVariable",
+    )
+)  # fmt: skip
+"""What `changes` judges whole, as Redocly calls it: where it finds no difference there, there is none in meaning."""
 
 
 @attrs.define
@@ -75,15 +85,24 @@ def described(old: Spec, new: Spec, rated: list[Rated]) -> tuple[list[Change], l
         ours = [change for change in changes if change.by == "wire" and _meets(change.pointer, pointers)]
         exact = [change for change in ours if change.pointer in pointers] or ours
         if not ours:
-            gone = each.new is None
-            changes.append(Change(each.severity, pointers[-1] if pointers else "", gone, each.message, by="Redocly"))
-        elif max(change.severity for change in exact) is not each.severity:
+            severity = Severity.PATCH if each.kind in JUDGED else each.severity
+            pointer, gone = pointers[-1] if pointers else "", each.new is None
+            text = each.message + (" Nothing is sent, accepted or read otherwise." if each.kind in JUDGED else "")
+            changes.append(Change(severity, pointer, gone, text, by="Redocly"))
+            if differs(severity, each.severity):
+                disagreements.append(f"Redocly: {each.severity} ({each.message}). Here: **{severity}**: the same calls")
+        elif differs(max(change.severity for change in exact), each.severity):
             worst = max(exact, key=lambda change: change.severity)
             text = f"Redocly: {each.severity} ({each.message}). Here: **{worst.severity}**: {worst.text}"
             disagreements.append(text)
     placed = [attrs.evolve(change, line=(old if change.removed else new).line_of(change.pointer)) for change in changes]
     placed.sort(key=lambda change: (-change.severity, change.line))
     return list(dict.fromkeys(placed)), list(dict.fromkeys(disagreements))
+
+
+def differs(ours: Severity, theirs: Severity) -> bool:
+    """Whether two verdicts differ in what matters. Redocly calls patch what takes more and promises more, always."""
+    return ours is not theirs and Severity.MAJOR in (ours, theirs)
 
 
 def _meets(pointer: str, others: list[str]) -> bool:
@@ -102,6 +121,8 @@ def model_breaks(old: Spec, old_content: bytes, new: Spec, new_content: bytes, g
     for bare, ways in directions(clients[1]).items():
         used.setdefault(bare, set()).update(ways)
     found = [*compare(clients[0], clients[1], f"clients.{name}.", used)]
+    for wire in wires:
+        used |= directions(wire, used)
     found += compare(wires[0], wires[1], f"wire.{name}.", used)
     return found
 

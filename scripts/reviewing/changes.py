@@ -13,6 +13,7 @@ from .documents import METHODS, Direction, Document, Node, label
 from .markdown import code, codes
 from .schemas import Difference, Effect, Schemas, is_annotation, key
 from .security import security_changes
+from .servers import server_changes
 from .verdict import Change, Severity
 
 REQUEST, REPLY = Direction.REQUEST, Direction.REPLY
@@ -62,25 +63,26 @@ class Walk:
     def all(self) -> Iterator[Change]:
         yield from self._operations()
         yield from self._components()
-        yield from self.servers(self.old.root, self.new.root, "the service")
+        yield from server_changes(self.old, self.new)
         yield from security_changes(self.old, self.new)
         yield from self._rest()
 
     # Schemas
 
-    def schema(self, old: Node, new: Node, directions: set[Direction], used: str) -> Iterator[Change]:
+    def schema(self, old: Node, new: Node, directions: set[Direction], used: str, name: str = "") -> Iterator[Change]:
+        """name: what the schema is called in the report, where its pointer says it badly."""
         for difference in self.schemas.compare(old, new):
-            yield self._judged(difference, directions, used)
+            yield self._judged(difference, directions, used, name)
 
-    def _judged(self, difference: Difference, directions: set[Direction], used: str) -> Change:
+    def _judged(self, difference: Difference, directions: set[Direction], used: str, name: str) -> Change:
         gone = difference.effect is Effect.GONE
         pointer = difference.old if gone or self.new.find(difference.new) is None else difference.new
         removed = pointer == difference.old and self.new.find(pointer) is None
-        subject = code(label(self._subject(pointer, difference)))
+        subject = code(name or label(pointer.rsplit("/", difference.depth)[0] if difference.depth else pointer))
         if difference.effect is Effect.WORDS or not directions:
             why = "no operation uses it" if not directions and difference.effect is not Effect.WORDS else ""
             return Change(PATCH, pointer, removed, f"{subject}: {difference.text}" + (f" ({why})" if why else ""))
-        keyword = pointer.rsplit("/", 1)[-1].replace("const", "enum")
+        keyword = difference.keyword.replace("const", "enum")
         verdicts = []
         for direction in sorted(directions, key=lambda each: each.value):
             severity, meaning = SPECIAL.get(
@@ -90,12 +92,6 @@ class Walk:
         verdicts.sort(key=lambda each: -each[0])
         meaning = "; ".join(text for _, text in verdicts)
         return Change(verdicts[0][0], pointer, removed, f"{subject}: {difference.text}. In {meaning}{used}.")
-
-    @staticmethod
-    def _subject(pointer: str, difference: Difference) -> str:
-        if difference.member and not pointer.endswith("/required"):
-            return pointer.rsplit("/properties/", 1)[0]
-        return pointer
 
     def _directions(self, pointer: str) -> tuple[set[Direction], str]:
         found = [usages.get(pointer, {}) for usages in self._usages]
@@ -188,7 +184,6 @@ class Walk:
         yield from self._parameters((old_item, old), (new_item, new), name, old_path != new_path)
         yield from self._request_body(old, new, name)
         yield from self._responses(old.child("responses", {}), new.child("responses", {}), name)
-        yield from self.servers(old, new, name)
         known = ("operationId", "deprecated", "parameters", "requestBody", "responses", "servers", "security")
         yield from self.words(old, new, known)
         yield from self.words(old_item, new_item, ("parameters", "servers", *METHODS))
@@ -259,7 +254,8 @@ class Walk:
                 text = f"{name}: {code(keyword)} changed, so its values are written another way{used}"
                 yield Change(MAJOR, new.child(keyword, 0).pointer, keyword not in new, text)
         if "schema" in old or "schema" in new:
-            yield from self.schema(old.child("schema", {}), new.child("schema", {}), {REQUEST}, used)
+            title = f"{new.get('in')} parameter {new.get('name')}"
+            yield from self.schema(old.child("schema", {}), new.child("schema", {}), {REQUEST}, used, title)
         yield from self._content(old, new, REQUEST, used)
         known = ("name", "in", "required", "deprecated", "style", "explode", "allowReserved", "allowEmptyValue")
         yield from self.words(old, new, (*known, "schema", "content"))
@@ -356,70 +352,6 @@ class Walk:
         yield from self.words(old, new, ("required", "schema"))
 
     # The document
-
-    def servers(self, old: Node, new: Node, name: str) -> Iterator[Change]:
-        before, after = old.child("servers", []).list(), new.child("servers", []).list()
-        old_urls, new_urls = (
-            {str(each.get("url")): each for each in before},
-            {str(each.get("url")): each for each in after},
-        )
-        lost, gained = (
-            [each for each in old_urls if each not in new_urls],
-            [each for each in new_urls if each not in old_urls],
-        )
-        for url in lost:
-            text = f"calls of {name} do not go to {code(url)} any more" + (f" but to {codes(gained)}" if gained else "")
-            yield Change(MAJOR, old_urls[url].pointer, True, text)
-        for url in gained:
-            first = before and new_urls[url].pointer.endswith("/0")
-            text = f"{code(url)} is a new address of {name}" + (
-                ", and the first: the one that is taken" if first else ""
-            )
-            only = not before and "servers" not in old and old.pointer
-            yield Change(MAJOR if first or only else MINOR, new_urls[url].pointer, False, text)
-        same = [each for each in old_urls if each in new_urls]
-        if same and same[0] != next(iter(new_urls)) and not gained:
-            text = f"another address of {name} is the first, the one that is taken: {code(next(iter(new_urls)))}"
-            yield Change(MAJOR, new["servers"].pointer, False, text)
-        for url in same:
-            yield from self._variables(old_urls[url], new_urls[url], name)
-            yield from self.words(old_urls[url], new_urls[url], ("url", "variables"))
-
-    @staticmethod
-    def _variables(old: Node, new: Node, name: str) -> Iterator[Change]:
-        before, after = old.child("variables", {}), new.child("variables", {})
-        for variable in dict.fromkeys([*before.value, *after.value]):
-            if variable not in before or variable not in after:
-                holder = after if variable in after else before
-                text = f"the server variable {code(variable)} of {name} is {'new' if variable in after else 'gone'}"
-                yield Change(MAJOR, holder[variable].pointer, variable not in after, text)
-                continue
-            one, other = before[variable], after[variable]
-            lost = [each for each in one.get("enum", []) if each not in other.get("enum", [])]
-            gained = [each for each in other.get("enum", []) if each not in one.get("enum", [])]
-            if lost and "enum" in other:
-                text = (
-                    f"the server variable {code(variable)} of {name} no longer takes {codes(lost)}: who uses it breaks"
-                )
-                yield Change(MAJOR, other.child("enum", 0).pointer, False, text)
-            if gained:
-                severity = MINOR if "enum" in one else MAJOR
-                text = f"the server variable {code(variable)} of {name} takes {codes(gained)}" + (
-                    " too" if severity is MINOR else " only"
-                )
-                yield Change(severity, other["enum"].pointer, False, text)
-            if lost and "enum" not in other:
-                text = f"the server variable {code(variable)} of {name} takes any value"
-                yield Change(MINOR, one["enum"].pointer, True, text)
-            if one.get("default") != other.get("default"):
-                text = (
-                    f"the server variable {code(variable)} of {name} is {code(other.get('default'))} where nothing is "
-                    f"said, was {code(one.get('default'))}: callers who say nothing reach another server"
-                )
-                yield Change(MAJOR, other.child("default", 0).pointer, "default" not in other, text)
-            if one.get("description") != other.get("description"):
-                text = f"the server variable {code(variable)} of {name} is described anew"
-                yield Change(PATCH, other.child("description", 0).pointer, "description" not in other, text)
 
     def _rest(self) -> Iterator[Change]:
         known = ("openapi", "info", "paths", "components", "servers", "security", "tags", "externalDocs")

@@ -133,17 +133,17 @@ def label(pointer: str) -> str:
         name, rest = path[1], path[2:]
     else:
         return ".".join(path)
-    index = 0
-    while index < len(rest):
-        token = rest[index]
-        if token == "properties" and index + 1 < len(rest):
-            index += 1
-            name += f".{rest[index]}"
+    before = ""
+    for token in rest:
+        if before == "properties":
+            name, token = f"{name}.{token}", ""
         elif token in ("items", "prefixItems"):
             name += "[]"
         elif token in ("additionalProperties", "patternProperties"):
             name += "{}"
-        elif (token not in ("schema", "content", "application/json") and not token.isdecimal()) or index < 2:
+        elif before in ("anyOf", "oneOf", "allOf") and token.isdecimal():
+            name += f" (choice {int(token) + 1})"
+        elif token not in ("properties", "schema", "content", "application/json", "anyOf", "oneOf", "allOf"):
             name += f" {token}"
-        index += 1
+        before = token
     return name

@@ -12,11 +12,13 @@ from typing import Any
 import attrs
 
 from .documents import Document, Node, label
-from .markdown import code
+from .markdown import code, codes
 from .schemas import is_annotation, key
 
 RANK = {"inferred": 0, "client-source": 1, "vendor-docs": 2, "seed": 3}
 EXAMPLES = "examples"
+OURS = frozenset(("operationId", "tags"))
+"""What we choose, so that nothing is evidence for it."""
 
 
 @attrs.frozen
@@ -52,7 +54,7 @@ def _facts(node: Node, evidence: str | None) -> Iterator[tuple[str, Fact]]:
         for name, child in node.items():
             if name == "value" and "/examples/" in node.pointer:
                 yield child.pointer, Fact(child.value, evidence)
-            elif not is_annotation(name) or name == EXAMPLES:
+            elif name not in OURS and (not is_annotation(name) or name == EXAMPLES):
                 yield from _facts(child, str(beside[name]) if name in beside else evidence)
     elif isinstance(node.value, list) and any(isinstance(each, dict) for each in node.value):
         for child in node.list():
@@ -94,13 +96,21 @@ def _shift(pointer: str, old: Fact, new: Fact) -> Iterator[Shift]:
     changed = key(old.value) != key(new.value)
     if changed and old.evidence == "seed":
         now = "and still claims the seed" if new.evidence == "seed" else f"by {code(new.evidence)}"
-        text = f"{name}: a fact of the seed is overridden, {code(old.value)} by {code(new.value)}, {now}"
+        text = f"{name}: a fact of the seed is overridden, {_overridden(old.value, new.value)}, {now}"
         yield Shift(pointer, False, text, True)
     elif old.evidence != new.evidence:
         weaker = RANK.get(str(new.evidence), -1) < RANK.get(str(old.evidence), -1)
         how = "weaker" if weaker else "stronger"
         text = f"{name}: rests on {code(new.evidence)} now, on {code(old.evidence)} before ({how})"
         yield Shift(pointer, False, text, weaker or new.evidence == "seed")
+
+
+def _overridden(old: Any, new: Any) -> str:
+    if isinstance(old, list) and isinstance(new, list):
+        lost, gained = [each for each in old if each not in new], [each for each in new if each not in old]
+        parts = [f"without {codes(lost)}"] * bool(lost) + [f"with {codes(gained)}"] * bool(gained)
+        return " and ".join(parts) or "in another order"
+    return f"{code(old)} by {code(new)}"
 
 
 def _topmost(pointers: Any, other: Document) -> list[str]:

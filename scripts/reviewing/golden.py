@@ -6,7 +6,7 @@ A file is tests/golden/<spec>/<operation>/<name>.json:
      "request": {"query": {...}, "header": {...}, "path": {...}, "media": "application/json", "body": ...}}
 
 or, for a reply, `"reply": {"status": "200", "media": "application/json", "body": ...}`. What is left out of a request
-or a reply was not sent.
+or a reply was not sent. `"times": {"/contacts": 1000}` beside a body repeats the one item of the list at that pointer.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from .trees import Tree
 
 FOLDER = "tests/golden"
 MOST_BYTES = 200_000
+MOST_TIMES = 10_000
 
 
 @attrs.frozen
@@ -75,7 +76,19 @@ def well_formed(value: dict[str, Any]) -> bool:
         and ("request" in value) != ("reply" in value)
         and value.keys() <= {"why", "call", "valid", "request", "reply"}
         and ("reply" not in value or isinstance(message.get("status"), str))
+        and all(isinstance(message.get(each, {}), dict) for each in ("path", "query", "header", "times"))
+        and all(isinstance(times, int) and 0 < times <= MOST_TIMES for times in message.get("times", {}).values())
     )
+
+
+def repeated(message: dict[str, Any]) -> Any:
+    """The body, with the lists that are written once at their full length."""
+    holder = Document({"body": json.loads(json.dumps(message["body"]))})
+    for pointer, times in message.get("times", {}).items():
+        found = holder.find(f"/body{pointer}")
+        if found is not None and isinstance(found.value, list):
+            found.value[:] = found.value * times
+    return holder.value["body"]
 
 
 def broken(recorded: list[Recorded], documents: dict[str, Document]) -> list[Broken]:
@@ -147,7 +160,7 @@ class Judge:
         media = message.get("media", "application/json")
         if media not in content:
             return f"the media type {media} is not described"
-        return self._schema(content[media].get("schema", {}), message["body"])
+        return self._schema(content[media].get("schema", {}), repeated(message))
 
     def _schema(self, schema: Any, value: Any) -> str:
         if not isinstance(schema, dict):

@@ -15,10 +15,8 @@ from pathlib import Path
 import attrs
 
 from .documents import Direction
-from .verdict import Severity
 
 UNSET = frozenset(("Unset", "UnsetType"))
-MAJOR, MINOR, PATCH = Severity.MAJOR, Severity.MINOR, Severity.PATCH
 REQUEST, REPLY = Direction.REQUEST, Direction.REPLY
 VARIANTS = ("sync", "sync_detailed", "asyncio", "asyncio_detailed")
 
@@ -45,17 +43,6 @@ class Thing:
     def shape(self) -> tuple[object, ...]:
         fields = tuple((name, str(kind)) for name, kind in sorted(self.fields.items()))
         return self.what, fields, str(self.returns)
-
-
-@attrs.frozen
-class Break:
-    """One line of the models' difference. name: the public name. of: the class or operation that it belongs to."""
-
-    severity: Severity
-    name: str
-    of: str
-    lines: tuple[str, ...]
-    meaning: str
 
 
 def kind_of(annotation: ast.expr | None) -> Kind:
@@ -93,7 +80,7 @@ def _name(node: ast.expr) -> str:
 def _text(node: ast.expr) -> str:
     if isinstance(node, ast.Subscript):
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        return f"{_name(node.value)}[{', '.join(str(kind_of(part)) for part in parts)}]"
+        return f"{_name(node.value).removesuffix('_aliased')}[{', '.join(str(kind_of(part)) for part in parts)}]"
     return ast.unparse(node)
 
 
@@ -166,8 +153,11 @@ def _operation(tree: ast.Module) -> Thing:
     return Thing("operation", fields, returns)
 
 
-def directions(things: dict[str, Thing]) -> dict[str, set[Direction]]:
-    """By the bare name of each model, whether callers write it or read it."""
+def directions(things: dict[str, Thing], known: dict[str, set[Direction]] | None = None) -> dict[str, set[Direction]]:
+    """By the bare name of each model, whether callers write it or read it.
+
+    known: what is known of names that no operation tells about: the wire records have none, and the clients' names.
+    """
     by_name = {name.rsplit(".", 1)[-1]: thing for name, thing in things.items() if thing.what != "operation"}
     found: dict[str, set[Direction]] = {name: set() for name in by_name}
 
@@ -185,102 +175,7 @@ def directions(things: dict[str, Thing]) -> dict[str, set[Direction]]:
         if thing.what == "operation":
             mark(thing.fields.values(), REQUEST)
             mark([thing.returns] if thing.returns else [], REPLY)
+    for name, ways in (known or {}).items():
+        for way in ways:
+            mark([Kind(frozenset((name,)))], way)
     return found
-
-
-def compare(
-    old: dict[str, Thing], new: dict[str, Thing], prefix: str, used: dict[str, set[Direction]]
-) -> Iterator[Break]:
-    """used: by bare name, from the clients of both; what nothing reaches is taken as both written and read."""
-    gone = [name for name in old if name not in new]
-    fresh = [name for name in new if name not in old]
-    for name in gone:
-        thing = old[name]
-        bare = name.rsplit(".", 1)[-1]
-        twin = next((each for each in fresh if new[each].shape() == thing.shape()), None)
-        lines = [f"- {thing.what} {prefix}{name}"]
-        if twin is not None:
-            fresh.remove(twin)
-            lines.append(f"+ {thing.what} {prefix}{twin}")
-        meaning = "renamed: code that imports it breaks" if twin else "gone: code that imports it breaks"
-        yield Break(MAJOR, f"{prefix}{name}", bare, tuple(lines), meaning)
-    for name in fresh:
-        line = f"+ {new[name].what} {prefix}{name}"
-        yield Break(MINOR, f"{prefix}{name}", name.rsplit(".", 1)[-1], (line,), "new")
-    for name, thing in old.items():
-        if name in new:
-            bare = name.rsplit(".", 1)[-1]
-            ways = used.get(bare) or {REQUEST, REPLY}
-            yield from _thing(f"{prefix}{name}", bare, thing, new[name], ways)
-
-
-def _thing(name: str, bare: str, old: Thing, new: Thing, ways: set[Direction]) -> Iterator[Break]:
-    if old.what != new.what:
-        lines = (f"- {old.what} {name}", f"+ {new.what} {name}")
-        yield Break(MAJOR, name, bare, lines, f"was a {old.what} and is a {new.what} now")
-        return
-    written = {REQUEST} if old.what == "operation" else ways
-    for field, kind in old.fields.items():
-        full = f"{name}.{field}"
-        if field not in new.fields:
-            yield Break(MAJOR, full, bare, (f"- {full}: {kind}",), "gone: code that names it breaks")
-        elif kind != new.fields[field]:
-            severity, meaning = _judged(kind, new.fields[field], written)
-            yield Break(severity, full, bare, (f"- {full}: {kind}", f"+ {full}: {new.fields[field]}"), meaning)
-    for field, kind in new.fields.items():
-        if field not in old.fields:
-            full = f"{name}.{field}"
-            needed = REQUEST in written and not kind.optional and field != "additional_properties" and "()" not in field
-            meaning = "new and required: code that makes one without it breaks" if needed else "new"
-            yield Break(MAJOR if needed else MINOR, full, bare, (f"+ {full}: {kind}",), meaning)
-    if old.returns is not None and new.returns is not None and old.returns != new.returns:
-        arrow = " -> " if old.what == "operation" else " = "
-        lines = (f"- {name}{arrow}{old.returns}", f"+ {name}{arrow}{new.returns}")
-        if old.what == "operation":
-            replaced = old.returns.members - new.returns.members and new.returns.members - old.returns.members
-            meaning = "answers with other types" if replaced else "the types of replies to tell apart are more or fewer"
-            yield Break(MAJOR if replaced else MINOR, name, bare, lines, meaning)
-        else:
-            severity, meaning = _judged(old.returns, new.returns, ways)
-            yield Break(severity, name, bare, lines, meaning)
-
-
-def _judged(old: Kind, new: Kind, ways: set[Direction]) -> tuple[Severity, str]:
-    wider = _covers(new, old)
-    narrower = _covers(old, new)
-    verdicts: list[tuple[Severity, str]] = []
-    if not wider and not narrower:
-        return MAJOR, "another type: code that writes or reads it breaks"
-    if REQUEST in ways:
-        verdicts.append((MINOR, "takes more") if wider else (MAJOR, "takes less: code that sets it may break"))
-    if REPLY in ways:
-        verdicts.append(
-            (MAJOR, "may hold more: code that reads it may break") if not narrower else (MINOR, "promises more")
-        )
-    return max(verdicts) if verdicts else (MINOR, "another type")
-
-
-def _covers(outer: Kind, inner: Kind) -> bool:
-    """Whether every value of `inner` is one of `outer`."""
-    if inner.optional and not outer.optional:
-        return False
-    members = outer.members | ({"int"} if "float" in outer.members else set())
-    if "Any" in members:
-        return True
-    plain = {"str"} & members
-    return all(
-        member in members
-        or (plain and member[:1] in "'\"")
-        or ("int" in members and member.lstrip("-").isdecimal())
-        or any(_covers_list(each, member) for each in members)
-        for member in inner.members
-    )
-
-
-def _covers_list(outer: str, inner: str) -> bool:
-    """Lists and maps are compared by what they hold."""
-    for start in ("list[", "dict[str, "):
-        if outer.startswith(start) and inner.startswith(start):
-            one, other = (kind_of(ast.parse(each[len(start) : -1], mode="eval").body) for each in (outer, inner))
-            return _covers(one, other)
-    return False

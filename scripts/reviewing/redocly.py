@@ -39,11 +39,12 @@ class Finding:
 
 @attrs.frozen
 class Rated:
-    """A change as Redocly rates it, with the pointers of what differs."""
+    """A change as Redocly rates it, with the pointers of what differs. kind: what differs, as Redocly calls it."""
 
     severity: Severity
     old: str | None
     new: str | None
+    kind: str
     message: str
 
 
@@ -201,4 +202,6 @@ def _rated(change: dict[str, Any]) -> Rated:
     pointers = [
         str(change[side]["pointer"]).removeprefix("#") if change.get(side) else None for side in ("base", "revision")
     ]
-    return Rated(severity, pointers[0], pointers[1], code(" ".join(verdicts) or title, 200))
+    return Rated(
+        severity, pointers[0], pointers[1], str(change.get("typeName")), code(" ".join(verdicts) or title, 200)
+    )

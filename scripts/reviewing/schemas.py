@@ -48,8 +48,10 @@ class Difference:
     old: str
     new: str
     text: str
-    member: str = ""
-    """The name of the property that it is about, if it is about a property."""
+    keyword: str = ""
+    """The keyword whose value differs, if it is one keyword's."""
+    depth: int = 0
+    """How many tokens at the end of the pointers are not the schema's own."""
 
 
 ANNOTATIONS = frozenset(("title", "description", "example", "examples", "$comment", "externalDocs", "xml", "summary"))
@@ -116,7 +118,7 @@ class Schemas:
         within = each.new.removeprefix(followed[1].pointer) or each.old.removeprefix(followed[0].pointer)
         inner = label(f"{followed[1].pointer}{within}") if within.count("/") > 1 else ""
         text = f"in {code(inner)}: {each.text}" if inner else each.text
-        return attrs.evolve(each, old=old.pointer, new=new.pointer, text=text)
+        return attrs.evolve(each, old=old.pointer, new=new.pointer, text=text, depth=0)
 
     @staticmethod
     def _moved(old: Node, new: Node) -> str:
@@ -133,7 +135,7 @@ class Schemas:
             yield from self._booleans(old, new)
             return
         before, after = self._alternatives(old, self.old), self._alternatives(new, self.new)
-        if len(before) > 1 or len(after) > 1:
+        if self._is_choice(old) or self._is_choice(new):
             yield from self._words(old, new)
             yield from self._branches(old, new, before, after)
             return
@@ -156,10 +158,8 @@ class Schemas:
                 yield self._at(Effect.WORDS, old, new, keyword, f"{code(keyword)} changed")
 
     @staticmethod
-    def _at(effect: Effect, old: Node, new: Node, keyword: str, text: str, member: str = "") -> Difference:
-        return Difference(
-            effect, old.child(keyword, None).pointer, new.child(keyword, None).pointer, text, member=member
-        )
+    def _at(effect: Effect, old: Node, new: Node, keyword: str, text: str) -> Difference:
+        return Difference(effect, old.child(keyword, None).pointer, new.child(keyword, None).pointer, text, keyword, 1)
 
     def _keyword(self, keyword: str, old: Node, new: Node) -> Iterator[Difference]:
         before, after = old.get(keyword), new.get(keyword)
@@ -264,10 +264,10 @@ class Schemas:
         before, after = old.get("required", []), new.get("required", [])
         for name in after:
             if name not in before:
-                yield self._at(Effect.FEWER, old, new, "required", f"{code(name)} is now required", name)
+                yield self._at(Effect.FEWER, old, new, "required", f"{code(name)} is now required")
         for name in before:
             if name not in after and (name in new.get("properties", {}) or name not in old.get("properties", {})):
-                yield self._at(Effect.MORE, old, new, "required", f"{code(name)} is no longer required", name)
+                yield self._at(Effect.MORE, old, new, "required", f"{code(name)} is no longer required")
 
     def _bound(self, keyword: str, old: Node, new: Node) -> Difference:
         before, after = old.get(keyword), new.get(keyword)
@@ -302,15 +302,18 @@ class Schemas:
         for name in removed:
             twin = next((each for each in added if self.same(before[name], after[each])), None)
             text = f"the member {code(name)} is gone" + (f"; {code(twin)} is new and alike: renamed?" if twin else "")
-            yield Difference(Effect.GONE, before[name].pointer, new.pointer, text, member=name)
+            yield Difference(Effect.GONE, before[name].pointer, new.pointer, text, "properties", 2)
         required = new.get("required", [])
         for name in added:
             if name not in required:
                 text = f"the optional member {code(name)} is new"
-                yield Difference(Effect.ADDED, old.pointer, after[name].pointer, text, member=name)
+                yield Difference(Effect.ADDED, old.pointer, after[name].pointer, text, "properties", 2)
             elif name in old.get("required", []):
                 text = f"the member {code(name)} is described now"
-                yield Difference(Effect.FEWER, old.pointer, after[name].pointer, text, member=name)
+                yield Difference(Effect.FEWER, old.pointer, after[name].pointer, text, "properties", 2)
+            else:
+                text = f"the member {code(name)} is new"
+                yield Difference(Effect.ADDED, old.pointer, after[name].pointer, text, "required member", 2)
         for name, value in before.items():
             if name in after:
                 yield from self.compare(value, after[name])
@@ -331,8 +334,8 @@ class Schemas:
             }.get(
                 (before.value is not False, after.value is not False), "what other members may hold is described anew"
             )
-            found = list(self._booleans(before, after))
-            yield from (attrs.evolve(each, text=text) for each in found)
+            for each in self._booleans(before, after):
+                yield attrs.evolve(each, text=text, keyword=keyword, depth=1)
         elif keyword == "contains":
             effect = Effect.FEWER if keyword in new else Effect.MORE
             yield self._at(effect, old, new, keyword, self._set(keyword, old, new))
@@ -402,7 +405,7 @@ class Schemas:
     def _alternatives(self, schema: Node, document: Document) -> list[Node]:
         """The branches of a schema that is a choice and nothing else, or the schema itself."""
         asserting = [keyword for keyword in schema.value if not is_annotation(keyword)]
-        if len(asserting) == 1 and asserting[0] in ALTERNATIVES:
+        if self._is_choice(schema):
             found: list[Node] = []
             for branch in schema[asserting[0]].list():
                 inner = document.follow(branch)
@@ -412,6 +415,11 @@ class Schemas:
         if asserting == ["type"] and isinstance(schema.value["type"], list):
             return [Node(f"{schema.pointer}/type", {"type": each}) for each in schema.value["type"]]
         return [schema]
+
+    @staticmethod
+    def _is_choice(schema: Node) -> bool:
+        asserting = [keyword for keyword in schema.value if not is_annotation(keyword)]
+        return len(asserting) == 1 and asserting[0] in ALTERNATIVES
 
     def _branches(self, old: Node, new: Node, before: list[Node], after: list[Node]) -> Iterator[Difference]:
         """Pair the branches of two choices: equal ones first, then those of one name, then those of one type."""
@@ -432,12 +440,17 @@ class Schemas:
                         gained.remove(new_branch)
                         break
         for branch in lost:
-            if not any(self._within(branch, self.old, each, self.new) for each in after):
-                yield Difference(
-                    Effect.FEWER, branch.pointer, new.pointer, f"{self._kind(branch)} is no longer a choice"
-                )
+            if any(self._within(branch, self.old, each, self.new) for each in after):
+                text = f"{self._kind(branch)} is no choice of its own any more: another one takes it"
+                yield Difference(Effect.WORDS, branch.pointer, new.pointer, text)
+            else:
+                text = f"{self._kind(branch)} is no longer a choice"
+                yield Difference(Effect.FEWER, branch.pointer, new.pointer, text)
         for branch in gained:
-            if not any(self._within(branch, self.new, each, self.old) for each in before):
+            if any(self._within(branch, self.new, each, self.old) for each in before):
+                text = f"{self._kind(branch)} is a choice of its own now: another one took it already"
+                yield Difference(Effect.WORDS, old.pointer, branch.pointer, text)
+            else:
                 yield Difference(Effect.MORE, old.pointer, branch.pointer, f"{self._kind(branch)} is a new choice")
 
     @staticmethod

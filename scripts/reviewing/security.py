@@ -25,7 +25,11 @@ def security_changes(old: Document, new: Document) -> Iterator[Change]:
 def _schemes(old: Document, new: Document) -> Iterator[Change]:
     before, after = _defined(old), _defined(new)
     for name, scheme in before.items():
-        if name not in after:
+        twin = next((each for each, other in after.items() if each not in before and _alike(scheme, other)), None)
+        if name not in after and twin:
+            text = f"the security scheme {code(name)} is called {code(twin)} now: credentials are sent as before"
+            yield Change(Severity.PATCH, scheme.pointer, True, text)
+        elif name not in after:
             text = f"the security scheme {code(name)} is gone"
             yield Change(_unused(Severity.MAJOR, name, old), scheme.pointer, True, text)
         elif key(_essence(scheme)) != key(_essence(after[name])):
@@ -41,6 +45,10 @@ def _schemes(old: Document, new: Document) -> Iterator[Change]:
     for name, scheme in after.items():
         if name not in before:
             yield Change(Severity.PATCH, scheme.pointer, False, f"the security scheme {code(name)} is new")
+
+
+def _alike(one: Node, other: Node) -> bool:
+    return key(_essence(one)) == key(_essence(other))
 
 
 def _reworked(old: Document, new: Document) -> set[str]:
