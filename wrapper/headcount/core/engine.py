@@ -90,11 +90,11 @@ class Engine:
     def next_job(self, now: float) -> Job | None:
         """The call that starts now, or None when none may."""
         stop = self._patience.stop(now, waiting=bool(self._queue))
-        if stop is None and self._queue and self.requests >= self._max_calls:
+        if stop is None and self._queue and self._calls_are_used_up and not self.in_flight:
             stop = Stop(Kind.STOPPED, f"the limit of {self._max_calls} calls is reached")
         if stop is not None and self.stopped is None:
             self.stopped = stop
-        if self.stopped is not None or now < self._pace.may_start_at():
+        if self.stopped is not None or self._calls_are_used_up or now < self._pace.may_start_at():
             return None
         ready = [job for job in self._queue if job.not_before <= now]
         if not ready:
@@ -118,9 +118,13 @@ class Engine:
         if self.stopped is not None:
             return math.inf
         moments = [self._patience.wake_at()]
-        if self._queue:
+        if self._queue and not self._calls_are_used_up:
             moments.append(max(self._pace.may_start_at(), min(job.not_before for job in self._queue)))
         return min(moments)
+
+    @property
+    def _calls_are_used_up(self) -> bool:
+        return self.requests >= self._max_calls
 
     def replied(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> list[Settlement]:
         """Take what came back for a call; `asked_wait` is what the reply asks to wait, in seconds."""
