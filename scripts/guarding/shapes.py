@@ -19,13 +19,16 @@ ALLOWANCE = "x-generators-lose"
 ALLOWED = frozenset({"webhooks", "callbacks", "links"})
 """What no generator reads, and a document may hold all the same if it says under `x-generators-lose` who reads it."""
 
+REPLY_CODES = "x-reply-codes"
+"""A vendor's own codes in replies, by name: for the wrapper and the mock. Generators pass it over at this place."""
+
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 # Of each kind its members, and of what kind those are: `[x]` is a list of them, `{x}` a mapping from names to them.
 SHAPES: dict[str, dict[str, str]] = {
     "document": {
         "openapi": DATA, "info": "info", "servers": "[server]", "tags": "[tag]", "paths": "{path}",
-        "components": "components", "webhooks": "{path}", ALLOWANCE: DATA,
+        "components": "components", "webhooks": "{path}", ALLOWANCE: DATA, REPLY_CODES: DATA,
     },
     "info": dict.fromkeys(
         ("title", "version", "summary", "description", "termsOfService", "contact", "license", "x-api-version"), DATA

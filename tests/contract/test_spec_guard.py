@@ -347,6 +347,7 @@ def test_a_refusal_names_the_line_what_is_wrong_and_what_to_write(
         size("{anyOf: [{type: string}, {type: integer}, {type: array, items: {}}]}"),
         added(SIZE, "        class: {type: string}\n        _id: {type: string}\n        self: {type: string}\n"),
         ("paths:\n", "webhooks: {}\nx-generators-lose: {webhooks: The wrapper receives them.}\npaths:\n"),
+        ("paths:\n", "x-reply-codes:\n  - {http: 400, code: 1000, name: bad_key}\npaths:\n"),
         ("paths:\n", 'paths:\n  /things/{thing_id}/:\n    get:\n      operationId: getThing\n      tags: [Things]\n'
          '      parameters: [{name: thing_id, in: path, required: true, schema: {type: string}}]\n'
          '      responses: {"200": {description: Done.}}\n'),
