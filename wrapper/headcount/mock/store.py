@@ -1,4 +1,4 @@
-"""What a mocked vendor holds, and the log of what was written: the oracle that a load is judged by."""
+"""What a mocked vendor holds, and the log of what was done to it: the oracle that a load is judged by."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from typing import Any, Literal
 
 import attrs
 
+Effect = Literal["created", "updated", "deleted"]
+
 
 @attrs.frozen
 class Write:
-    """One contact that was really stored or changed.
+    """One contact that was really stored, changed or deleted.
 
     request: number of the API call, counted from 1 per vendor, token calls left out.
     index: position of the contact in the request, from 0.
     key: the vendor's key of the contact, as text.
-    contact: the contact as it was sent.
+    contact: the contact as it was sent; of a deleted one, what named it.
     """
 
     request: int
     index: int
     key: str
     contact: Mapping[str, Any]
-    effect: Literal["created", "updated"]
+    effect: Effect
 
 
 @attrs.define
@@ -48,6 +50,14 @@ class Store:
             self._effects[write.effect] += 1
             if not forget:
                 self._contacts[contact_id] = contact
+                self._writes.append(write)
+
+    def remove(self, contact_id: str, write: Write, *, forget: bool = False) -> None:
+        """Deletes a contact, if it is there, and logs it; with `forget` only counts it."""
+        with self._lock:
+            self._effects[write.effect] += 1
+            self._contacts.pop(contact_id, None)
+            if not forget:
                 self._writes.append(write)
 
     def get(self, contact_id: str) -> Any | None:
@@ -80,6 +90,11 @@ class Store:
     def updated(self) -> int:
         """How many times a contact was changed."""
         return self._effects["updated"]
+
+    @property
+    def deleted(self) -> int:
+        """How many contacts were deleted."""
+        return self._effects["deleted"]
 
     @property
     def answers(self) -> dict[int, int]:

@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import attrs
 from starlette.datastructures import Headers
@@ -16,7 +16,7 @@ from headcount.errors import UsageError
 from headcount.mock.contract import Contract, Match, Node, Operation, violation
 from headcount.mock.faults import TOKEN_OPERATION, Calls, Fault, Switches, read_switches
 from headcount.mock.payload import Payload
-from headcount.mock.store import Store, Write
+from headcount.mock.store import Effect, Store, Write
 from headcount.mock.tokens import Tokens, read_basic, read_bearer
 
 HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
@@ -177,11 +177,16 @@ class Vendor(ABC, Generic[S]):
         contact_id: str,
         sent: Mapping[str, Any],
         stored: Any,
-        effect: Literal["created", "updated"],
+        effect: Effect,
     ) -> None:
         """Stores a contact and logs it."""
         entry = Write(call.number, index, key, sent, effect)
         self.store.write(contact_id, stored, entry, forget=self.switches.forget)
+
+    def remove(self, call: Call, index: int, key: str, contact_id: str, sent: Mapping[str, Any]) -> None:
+        """Deletes a contact and logs it; `sent` is what named it."""
+        entry = Write(call.number, index, key, sent, "deleted")
+        self.store.remove(contact_id, entry, forget=self.switches.forget)
 
     def begin(self, operation: Operation) -> tuple[int, Fault | None]:
         """Counts one more call of this operation; its number, and the fault that falls on it."""
