@@ -60,14 +60,6 @@ class Store:
             if not forget:
                 self._writes.append(write)
 
-    def delete(self, contact_id: str, write: Write, *, forget: bool) -> None:
-        """Takes a contact away and logs it; with `forget` only counts it."""
-        with self._lock:
-            self._effects[write.effect] += 1
-            self._contacts.pop(contact_id, None)
-            if not forget:
-                self._writes.append(write)
-
     def get(self, contact_id: str) -> Any | None:
         """The contact with this id, or None."""
         return self._contacts.get(contact_id)
@@ -98,11 +90,6 @@ class Store:
     def updated(self) -> int:
         """How many times a contact was changed."""
         return self._effects["updated"]
-
-    @property
-    def deleted(self) -> int:
-        """How many contacts were deleted."""
-        return self._effects["deleted"]
 
     @property
     def deleted(self) -> int:

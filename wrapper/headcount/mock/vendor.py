@@ -188,11 +188,6 @@ class Vendor(ABC, Generic[S]):
         entry = Write(call.number, index, key, sent, "deleted")
         self.store.remove(contact_id, entry, forget=self.switches.forget)
 
-    def delete(self, call: Call, index: int, key: str, contact_id: str, sent: Mapping[str, Any]) -> None:
-        """Deletes a contact and logs it; `sent` is what named it."""
-        entry = Write(call.number, index, key, sent, "deleted")
-        self.store.delete(contact_id, entry, forget=self.switches.forget)
-
     def begin(self, operation: Operation) -> tuple[int, Fault | None]:
         """Counts one more call of this operation; its number, and the fault that falls on it."""
         fault = self._calls.begin([operation.id], self.switches.faults)
