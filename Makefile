@@ -39,8 +39,8 @@ generate: .venv-generate/.ok ## Write generated/headcount_api anew from specs/
 	@.venv-generate/bin/python scripts/generate.py
 
 review: .venv-generate/.ok .redocly/.ok ## Say what a change of the specs means, against a git ref: make review BASE=main
-	@.venv-generate/bin/python scripts/review.py '$(BASE)' $(if $(REPORT),--report '$(REPORT)') \
-		$(if $(PAGES),--pages '$(PAGES)')
+	@.venv-generate/bin/python scripts/review.py '$(BASE)' $(if $(HEAD),--head '$(HEAD)') \
+		$(if $(REPORT),--report '$(REPORT)') $(if $(PAGES),--pages '$(PAGES)')
 
 new-vendor: ## Write the skeleton of a vendor that works against its own mock: make new-vendor NAME=acme
 	@'$(PYTHON)' scripts/new_vendor.py '$(NAME)'
