@@ -72,7 +72,8 @@ def kind_of(status: int, code: int | str | None) -> Kind | None:
 
     A code that is known with status 400 means the same where it comes inside a 200, as the vendor documents of some.
     """
-    number = int(code) if str(code).isdecimal() and len(str(code)) < _LONGEST else None
+    text = str(code)
+    number = int(text) if text.isdecimal() and len(text) < _LONGEST else None
     kind = KINDS.get((status, number))
     if kind is None and 200 <= status <= 299:
         kind = KINDS.get((200, number), KINDS.get((400, number)))
