@@ -95,6 +95,12 @@ def _parse_response(
         return None
 
 
+def _parse_success(status_code: int, data: Any) -> CheckContactIdsReply:
+    response_200 = CheckContactIdsReply.from_dict(data)
+
+    return response_200
+
+
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
 ) -> Response[CheckContactIdsReply | ErrorReply]:

@@ -95,6 +95,12 @@ def _parse_response(
         return None
 
 
+def _parse_success(status_code: int, data: Any) -> CreateContactsReply:
+    response_200 = CreateContactsReply.from_dict(data)
+
+    return response_200
+
+
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
 ) -> Response[CreateContactsReply | ErrorReply]:

@@ -92,6 +92,10 @@ def _parse_response(
         return None
 
 
+def _parse_success(status_code: int, data: Any) -> None:
+    return None
+
+
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
 ) -> Response[Any | ErrorReply]:

@@ -89,6 +89,12 @@ def _parse_response(
         return None
 
 
+def _parse_success(status_code: int, data: Any) -> Token:
+    response_200 = Token.from_dict(data)
+
+    return response_200
+
+
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
 ) -> Response[Token | TokenError]:

@@ -99,6 +99,12 @@ def _parse_response(
         return None
 
 
+def _parse_success(status_code: int, data: Any) -> StoredContact:
+    response_200 = StoredContact.from_dict(data)
+
+    return response_200
+
+
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
 ) -> Response[ErrorReply | StoredContact]:

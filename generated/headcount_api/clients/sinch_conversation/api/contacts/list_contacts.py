@@ -106,6 +106,12 @@ def _parse_response(
         return None
 
 
+def _parse_success(status_code: int, data: Any) -> ContactList:
+    response_200 = ContactList.from_dict(data)
+
+    return response_200
+
+
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
 ) -> Response[ContactList | ErrorReply]:
