@@ -93,8 +93,14 @@ def test_sinch_batch_takes_one_to_a_thousand(count: int, allowed: bool) -> None:
     assert allows("sinch_batch", "CreateContactsRequest", {"contacts": [sinch_contact()] * count}) is allowed
 
 
-def test_sinch_batch_success_has_no_body() -> None:
-    assert "content" not in operation(load("sinch_batch"), "createContacts")["responses"]["200"]
+@pytest.mark.parametrize(("count", "allowed"), [(0, False), (1, True), (1000, True), (1001, False)])
+def test_sinch_batch_deletes_one_to_a_thousand(count: int, allowed: bool) -> None:
+    assert allows("sinch_batch", "DeleteContactsRequest", {"contact_ids": ["x"] * count}) is allowed
+
+
+@pytest.mark.parametrize("name", ["createContacts", "deleteContacts"])
+def test_sinch_batch_success_has_no_body(name: str) -> None:
+    assert "content" not in operation(load("sinch_batch"), name)["responses"]["200"]
 
 
 def test_sinch_error_holds_both_shapes() -> None:

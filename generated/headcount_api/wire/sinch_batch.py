@@ -9,6 +9,16 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+ContactId: TypeAlias = Annotated[str, Meta(min_length=1)]
+
+
+class DeleteContactsRequest(Struct):
+    contact_ids: Annotated[
+        list[ContactId],
+        Meta(description="The IDs of the contacts to be deleted.", max_length=1000, min_length=1),
+    ]
+
+
 Channel: TypeAlias = Annotated[
     Literal[
         "WHATSAPP",

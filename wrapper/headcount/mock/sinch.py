@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -15,13 +14,11 @@ from headcount.mock.announcements import Announcements, Webhook
 from headcount.mock.contract import Match
 from headcount.mock.faults import Switches
 from headcount.mock.payload import Payload
+from headcount.mock.sinch_people import People, Person, stored_identity
 from headcount.mock.ulid import ulid
 from headcount.mock.vendor import Answer, Call, Handler, Refusal, Vendor
 
-_PHONE_CHANNELS = frozenset({"WHATSAPP", "RCS", "SMS", "VIBERBM", "MMS"})
-
-# Project, channel, identity as stored; and the app id.
-Place = tuple[tuple[str, str, str], str]
+_BATCH = frozenset({"createContacts", "deleteContacts"})
 
 
 @attrs.define(kw_only=True)
@@ -36,6 +33,10 @@ class SinchSwitches(Switches):
     duplicates: a contact whose identities are all there already: `store` stores a second one, `ignore` says nothing
         in a batch and refuses a single create with 400 (both inferred).
     visible_after: seconds until a contact of a batch is found by a look-up (seed: asynchronous; the time is inferred).
+    gone_after: seconds until a contact of a batch delete is found no more (vendor-docs: asynchronous; the time is
+        inferred). Until then it can be read and no longer changed. The write log has it at once.
+    unknown_ids: ids in a batch delete that no contact has: `ignore` deletes the others and says nothing, `refuse`
+        refuses the batch with 404 (both inferred).
     project: the only project id that exists; any other gets 404 (vendor-docs). None means that every one exists.
     webhook: where contacts are announced as they become visible (seed: one CONTACT_CREATE each); nowhere by default.
     """
@@ -45,6 +46,8 @@ class SinchSwitches(Switches):
     invalid_contact: Literal["refuse", "drop"] = "refuse"
     duplicates: Literal["store", "ignore"] = "store"
     visible_after: float = 0.0
+    gone_after: float = 0.0
+    unknown_ids: Literal["ignore", "refuse"] = "ignore"
     project: str | None = None
     webhook: Webhook | None = None
 
@@ -71,14 +74,12 @@ class Sinch(Vendor[SinchSwitches]):
         super().__init__(*arguments)
         self.announcements = Announcements()
         self._numbers = itertools.count(1)
-        self._visible_at: dict[str, float] = {}
-        self._projects: defaultdict[str, list[str]] = defaultdict(list)
-        self._by_identity: dict[tuple[str, str, str], dict[str, list[str]]] = {}
-        self._by_external_id: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        self._people = People()
 
     def operations(self) -> Mapping[str, Handler]:
         return {
             "createContacts": self.create_contacts,
+            "deleteContacts": self.delete_contacts,
             "createContact": self.create_contact,
             "listContacts": self.list_contacts,
             "getContact": self.get_contact,
@@ -142,6 +143,18 @@ class Sinch(Vendor[SinchSwitches]):
             self._create(call, index, contact, self.switches.visible_after)
         return Response(b"") if self.switches.accepted == "empty" else JSONResponse({})
 
+    def delete_contacts(self, call: Call) -> Response:
+        """The batch delete: takes the ids and says nothing about any contact."""
+        if not self._has_project(call):
+            return self.refuse(Refusal.NOT_FOUND, "project not found", call)
+        project, ids = call.parameters["project_id"], call.body["contact_ids"]
+        if self.switches.unknown_ids == "refuse" and not all(self._people.held(project, each) for each in ids):
+            return self.refuse(Refusal.NOT_FOUND, "contact not found", call)
+        for index, contact_id in enumerate(ids):
+            if self._people.held(project, contact_id):
+                self._delete(call, index, contact_id, self.switches.gone_after)
+        return Response(b"") if self.switches.accepted == "empty" else JSONResponse({})
+
     def create_contact(self, call: Call) -> Response:
         """One contact, at once."""
         if not self._has_project(call):
@@ -160,25 +173,23 @@ class Sinch(Vendor[SinchSwitches]):
         token = given.get("page_token") or "0"
         if not (token.isascii() and token.isdigit() and len(token) < 19):
             return self.refuse(Refusal.INVALID, "unknown page token", call)
-        found = self._projects[project]
-        if "external_id" in given:
-            found = self._by_external_id[project, given["external_id"]]
-        if "channel" in given:
-            identity = _stored_identity(given["channel"], given["identity"])
-            by_app = self._by_identity.get((project, given["channel"], identity), {})
-            found = [contact_id for ids in by_app.values() for contact_id in ids]
-        visible = [contact_id for contact_id in found if self._is_visible(contact_id)]
-        start, size = int(token), given.get("page_size", 10)
-        page = [self.store.get(contact_id) for contact_id in visible[start : start + size]]
-        following = str(start + size) if start + size < len(visible) else ""
-        return JSONResponse({"contacts": page, "next_page_token": following})
+        found = self._found(project, given)
+        page, following = _page(found, int(token), given.get("page_size", 10))
+        return JSONResponse({"contacts": [person.contact for person in page], "next_page_token": following})
 
     def get_contact(self, call: Call) -> Response:
         """The contact with this id."""
-        contact_id = call.parameters["contact_id"]
-        if contact_id not in self._projects[call.parameters["project_id"]] or not self._is_visible(contact_id):
+        contact = self._people.seen(call.parameters["project_id"], call.parameters["contact_id"])
+        if contact is None:
             return self.refuse(Refusal.NOT_FOUND, "contact not found", call)
-        return JSONResponse(self.store.get(contact_id))
+        return JSONResponse(contact)
+
+    def _found(self, project: str, given: Mapping[str, Any]) -> list[Person]:
+        if "external_id" in given:
+            return self._people.named(project, given["external_id"])
+        if "channel" in given:
+            return self._people.at(project, given["channel"], given["identity"])
+        return self._people.all(project)
 
     def _create(self, call: Call, index: int, sent: Mapping[str, Any], hidden: float) -> dict[str, Any]:
         project = call.parameters["project_id"]
@@ -186,7 +197,7 @@ class Sinch(Vendor[SinchSwitches]):
         identities = [
             {
                 "channel": each["channel"],
-                "identity": _stored_identity(each["channel"], each["identity"]),
+                "identity": stored_identity(each["channel"], each["identity"]),
                 "app_id": each.get("app_id", ""),
             }
             for each in sent["channel_identities"]
@@ -205,21 +216,17 @@ class Sinch(Vendor[SinchSwitches]):
         key = ":".join(filter(None, (first["channel"], first["identity"], first["app_id"])))
         self.write(call, index, key, contact_id, sent, stored, "created")
         if not self.switches.forget:
-            self._projects[project].append(contact_id)
-            self._visible_at[contact_id] = time.monotonic() + hidden
-            for place, app_id in {*_places(project, sent)}:
-                self._by_identity.setdefault(place, {}).setdefault(app_id, []).append(contact_id)
-            if stored["external_id"]:
-                self._by_external_id[project, stored["external_id"]].append(contact_id)
+            self._people.add(project, stored, hidden)
             if self.switches.webhook:
                 self.announcements.announce(self.switches.webhook, project, stored, hidden)
         return stored
 
-    def _is_known(self, project: str, contact: Mapping[str, Any]) -> bool:
-        return all(app_id in self._by_identity.get(place, {}) for place, app_id in _places(project, contact))
+    def _delete(self, call: Call, index: int, contact_id: str, delay: float) -> None:
+        self.remove(call, index, contact_id, contact_id, {"id": contact_id})
+        self._people.remove(call.parameters["project_id"], contact_id, delay)
 
-    def _is_visible(self, contact_id: str) -> bool:
-        return self._visible_at[contact_id] <= time.monotonic()
+    def _is_known(self, project: str, contact: Mapping[str, Any]) -> bool:
+        return self._people.knows(project, contact["channel_identities"])
 
     def _has_project(self, call: Call) -> bool:
         return self.switches.project in (None, call.parameters["project_id"])
@@ -241,20 +248,11 @@ class Sinch(Vendor[SinchSwitches]):
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         error = {"code": code, "message": message, "status": status, "details": list(details)}
-        flat = call is not None and call.operation.id == "createContacts" and self.switches.errors == "flat"
+        flat = call is not None and call.operation.id in _BATCH and self.switches.errors == "flat"
         return JSONResponse(error if flat else {"error": error}, code, headers)
 
 
-def _stored_identity(channel: str, identity: str) -> str:
-    """The identity as it comes back: a phone number loses its plus sign (client-source)."""
-    return identity.removeprefix("+") if channel in _PHONE_CHANNELS else identity
-
-
-def _places(project: str, contact: Mapping[str, Any]) -> list[Place]:
-    return [
-        (
-            (project, each["channel"], _stored_identity(each["channel"], each["identity"])),
-            each.get("app_id", ""),
-        )
-        for each in contact["channel_identities"]
-    ]
+def _page(found: Sequence[Person], after: int, size: int) -> tuple[Sequence[Person], str]:
+    """The first of those behind a number, and the token of the page behind them. It outlives deletions."""
+    rest = [person for person in found if person.number > after]
+    return rest[:size], str(rest[size - 1].number) if len(rest) > size else ""

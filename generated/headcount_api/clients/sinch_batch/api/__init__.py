@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from ..models.create_contacts_request import CreateContactsRequest
-from .contacts import create_contacts
+from ..models.delete_contacts_request import DeleteContactsRequest
+from .contacts import create_contacts, delete_contacts
 
 T = TypeVar("T")
 
@@ -72,6 +73,29 @@ class Operations:
             timeout,
         )
 
+    def delete_contacts(
+        self,
+        body: DeleteContactsRequest,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Delete contacts
+
+        Deletes up to 1000 contacts by their IDs. The contacts are deleted asynchronously. A CONTACT_DELETE
+        event will be generated for every deleted contact. What becomes of an ID that no contact has is not
+        documented.
+        """
+        return self._call(
+            "delete",
+            "/v1/projects/{project_id}/contacts",
+            lambda: delete_contacts._get_kwargs(
+                project_id=self._project_id,
+                body=body,
+            ),
+            delete_contacts._parse_success,
+            timeout,
+        )
+
 
 class AsyncOperations:
     """The operations, each as a coroutine."""
@@ -100,5 +124,28 @@ class AsyncOperations:
                 body=body,
             ),
             create_contacts._parse_success,
+            timeout,
+        )
+
+    async def delete_contacts(
+        self,
+        body: DeleteContactsRequest,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Delete contacts
+
+        Deletes up to 1000 contacts by their IDs. The contacts are deleted asynchronously. A CONTACT_DELETE
+        event will be generated for every deleted contact. What becomes of an ID that no contact has is not
+        documented.
+        """
+        return await self._call(
+            "delete",
+            "/v1/projects/{project_id}/contacts",
+            lambda: delete_contacts._get_kwargs(
+                project_id=self._project_id,
+                body=body,
+            ),
+            delete_contacts._parse_success,
             timeout,
         )

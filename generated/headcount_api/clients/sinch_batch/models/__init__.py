@@ -6,6 +6,7 @@ from .channel import Channel
 from .channel_identity import ChannelIdentity
 from .contact import Contact
 from .create_contacts_request import CreateContactsRequest
+from .delete_contacts_request import DeleteContactsRequest
 from .error_reply import ErrorReply
 from .error_status import ErrorStatus
 from .language import Language
@@ -18,6 +19,7 @@ __all__ = (
     "ChannelIdentity",
     "Contact",
     "CreateContactsRequest",
+    "DeleteContactsRequest",
     "ErrorReply",
     "ErrorStatus",
     "Language",
