@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
+from typing import ClassVar, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -21,11 +20,11 @@ from headcount.core.text import is_utf8
 from headcount.errors import UsageError
 from headcount.outcome import Kind, Problem
 from headcount.records.check import ContactCheck, text_values
+from headcount.records.decode import decoded as decoded
 from headcount.records.fields import Layout
 from headcount.records.masking import Words, mask
 from headcount.transport import Auth, check_endpoint
 
-T = TypeVar("T")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}|-?[0-9]{1,6}")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PATH = re.compile(r"[A-Za-z0-9_.\[\]-]{1,200}")
@@ -165,29 +164,6 @@ def check_mode(vendor: str, mode: str, modes: Collection[str]) -> None:
     """Raises UsageError for a mode that the vendor does not have."""
     if mode not in modes:
         raise UsageError(f"{vendor} has no mode {mode!r}; it has {', '.join(modes)}")
-
-
-def decoded(body: bytes, shape: type[T]) -> T | None:
-    """A reply's body as `shape`, or None when it cannot be read that way, whatever the reason.
-
-    A name that stands twice in one object is such a reason: which of its values is meant would be a guess.
-    """
-    try:
-        value = json.loads(body, object_pairs_hook=_members, parse_constant=_no_number)
-        return msgspec.convert(value, shape, strict=False)
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
-        return None
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a name stands twice")
-    return members
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 class Texts:

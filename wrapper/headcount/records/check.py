@@ -25,19 +25,14 @@ _TEXTS = {
 }
 
 
-class ContactCheck:
-    """The check of one contact before it is sent, by the schema `Contact` of a compiled spec.
+class SchemaCheck:
+    """The check of a JSON value by a schema of a compiled spec, whose `components` its references point into."""
 
-    `spec` is the name of one in `headcount_api.specs`, or the document itself, for a vendor from outside.
-    """
-
-    def __init__(self, spec: str | Mapping[str, Any]) -> None:
-        document = specs.load(spec) if isinstance(spec, str) else spec
-        schema = {"$ref": "#/components/schemas/Contact", "components": document["components"]}
-        self._validator = jsonschema_rs.Draft202012Validator(schema)
+    def __init__(self, schema: Mapping[str, Any], components: Mapping[str, Any]) -> None:
+        self._validator = jsonschema_rs.Draft202012Validator({**schema, "components": components})
 
     def problem(self, record: object) -> Problem | None:
-        """Why the vendor's schema refuses the contact, or None when it does not. The value is not told."""
+        """Why the schema refuses the value, or None when it does not. The value is not told."""
         if self._validator.is_valid(record):
             return None
         error = next(iter(self._validator.iter_errors(record)))
@@ -49,6 +44,17 @@ class ContactCheck:
             path = ".".join(filter(None, (path, str(error.kind.property))))
         text = _TEXTS.get(keyword, f"refused by the schema's {keyword}")
         return Problem(kind, f"{path}: {text}" if path else text, field=path or None)
+
+
+class ContactCheck(SchemaCheck):
+    """The check of one contact before it is sent, by the schema `Contact` of a compiled spec.
+
+    `spec` is the name of one in `headcount_api.specs`, or the document itself, for a vendor from outside.
+    """
+
+    def __init__(self, spec: str | Mapping[str, Any]) -> None:
+        document = specs.load(spec) if isinstance(spec, str) else spec
+        super().__init__({"$ref": "#/components/schemas/Contact"}, document["components"])
 
 
 def text_values(record: object, path: Sequence[str] = ()) -> dict[str, str]:

@@ -1,0 +1,37 @@
+"""Replies read strictly: what two readers could understand differently cannot be read at all."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def json_value(body: bytes) -> Any:
+    """The value of a JSON text. Raises ValueError or RecursionError for what is none.
+
+    A name that stands twice in one object is none: which of its values is meant would be a guess.
+    """
+    return json.loads(body, object_pairs_hook=_members, parse_constant=_no_number)
+
+
+def decoded(body: bytes, shape: type[T]) -> T | None:
+    """A reply's body as `shape`, or None when it cannot be read that way, whatever the reason."""
+    try:
+        return msgspec.convert(json_value(body), shape, strict=False)
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        return None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice")
+    return members
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
