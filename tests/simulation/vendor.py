@@ -152,12 +152,12 @@ class Account:
     def __init__(self, vendor: Vendor, limits: Limits) -> None:
         self.limits = limits
         self.envelope = Envelope(b'{"contacts":[', b"]}")
-        self._behaviour = Behaviour(vendor.repeat, 5 if vendor.repeat is Repeat.HARMLESS else 1)
+        self.behaviour = Behaviour(vendor.repeat, 5 if vendor.repeat is Repeat.HARMLESS else 1)
         self.built: list[list[int]] = []
         """The rows of each request that was made, sent or not."""
 
-    def behaviour(self, mode: str) -> Behaviour:
-        return self._behaviour
+    def in_mode(self, mode: str) -> Account:
+        return self
 
     def request(self, batch: Batch) -> Request:
         self.built.append(list(batch.rows))
@@ -197,7 +197,7 @@ class Account:
         if found:
             return Status.EXISTING
         # Where a repeat would double, what is not there may still be on its way.
-        clear = found == "" and self._behaviour.repeat is not Repeat.DOUBLES
+        clear = found == "" and self.behaviour.repeat is not Repeat.DOUBLES
         return Status.NOT_SENT if clear else Status.UNKNOWN
 
     def options(self) -> Mapping[str, str]:

@@ -57,9 +57,9 @@ def test_the_options_are_the_texts_that_make_it_again() -> None:
 
 
 def test_a_mode_that_there_is_not_is_refused() -> None:
-    assert Plain("red").behaviour("create").repeat is Repeat.DOUBLES
+    assert Plain("red").in_mode("create").behaviour.repeat is Repeat.DOUBLES
     with pytest.raises(UsageError, match="Plain has no mode 'upsert'; it has create"):
-        Plain("red").behaviour("upsert")
+        Plain("red").in_mode("upsert")
 
 
 def test_silence_is_unknown_and_each_word_stands_at_its_contact() -> None:

@@ -233,16 +233,18 @@ def load(
     ordered: bool = True,
     on_progress: Progress | None = None,
 ) -> Load:
-    """Create contacts in bulk; one outcome for each, in input order, whatever happens.
+    """Load contacts in bulk; one outcome for each, in input order, whatever happens.
 
     `contacts` is read lazily and may hold `Contact`, a wire record of the vendor, or a mapping of vendor field to
-    value. `to` is the destination. With a `run_dir` every step is durable there, and a `run_dir` that holds a run
-    is resumed: settled rows come from its journal without a call. `concurrency` is calls in flight at most,
-    `requests_per_second` caps the calls that start, `max_batch` the contacts in one; None takes what the vendor
-    documents. `max_errors` is how many contacts may end `rejected` or `unknown`, or a text such as "5%" (judged
-    from 1,000 settled rows on). `deadline` is seconds for the whole load, `attempt_timeout` for one call.
-    `repeats=False` turns the look-out for repeated keys off. `ordered=False` tells outcomes as they settle.
-    `on_progress` is called with the counts so far, often.
+    value. `to` is the destination. With a `run_dir` every step is durable there, and a `run_dir` that holds a run is
+    resumed: settled rows come from its journal without a call. `mode` is what is done with the contacts: `create`,
+    `update`, `upsert` (update, or create where there is none) or `delete` (a contact is its key alone then), where the
+    vendor has a bulk call for it; docs/modes.md says what each outcome means then. `concurrency` is calls in flight at
+    most, `requests_per_second` caps the calls that start, `max_batch` the contacts in one; None takes what the vendor
+    documents. `max_errors` is how many contacts may end `rejected` or `unknown`, or a text such as "5%" (judged from
+    1,000 settled rows on). `deadline` is seconds for the whole load, `attempt_timeout` for one call. `repeats=False`
+    turns the look-out for repeated keys off. `ordered=False` tells outcomes as they settle. `on_progress` is called
+    with the counts so far, often.
 
     Raises UsageError at once for arguments that cannot work, RunLocked when another process has the run. What a
     load meets later is raised by the iterator: CredentialsError, EndpointError, BatchRefusedError, InputChanged,
@@ -259,10 +261,11 @@ def load(
         repeats=repeats,
         ordered=ordered,
     )
-    if isinstance(to, type) or not hasattr(to, "behaviour"):
+    if isinstance(to, type) or not hasattr(to, "in_mode"):
         raise UsageError(f"to is a destination, such as Emarsys.from_env(), not {type(to).__name__}")
+    to = to.in_mode(mode)
     encoder = Encoder(to.layout, to.check, ColumnMap(to.layout))
-    folder = None if run_dir is None else folder_of_objects(Path(run_dir), to.name)
+    folder = None if run_dir is None else folder_of_objects(Path(run_dir), to.name, mode)
     if isinstance(contacts, (str, bytes, Mapping, Contact)) or not isinstance(contacts, Iterable):
         raise UsageError("contacts is an iterable of contacts, such as a list or a generator")
     objects = iter(contacts)
@@ -307,13 +310,15 @@ def start(
     clock: Callable[[], float] = time.monotonic,
     jitter: random.Random | None = None,
 ) -> Load:
-    """A load of any input. `copied` says that the input cannot be read twice, so that the run keeps a copy.
-    `counts_rest` says, once no call is left, whether what the input still holds is read and counted; by default it is
-    unless the caller or an error ended the load. With `asking` nothing is sent.
+    """A load of any input, to a destination that is bound to its mode. `copied` says that the input cannot be read
+    twice, so that the run keeps a copy. `counts_rest` says, once no call is left, whether what the input still holds is
+    read and counted; by default it is unless the caller or an error ended the load. With `asking` nothing is sent.
 
     `workers`, `clock` and `jitter` are for simulations. Raises UsageError, RunLocked and JournalError.
     """
-    behaviour = to.behaviour(settings.mode)
+    behaviour = to.behaviour
+    if asking is not None and not behaviour.look_up_size:
+        raise UsageError(f"{to.name} cannot be asked what became of contacts")
     limits = settings.limits(to.limits)
     concurrency = settings.concurrency or to.concurrency
     requests_per_second = settings.requests_per_second or to.requests_per_second
@@ -359,17 +364,25 @@ def start(
         return Load(driver, source, on_progress, ending, counts_rest, opened.pop_all())
 
 
-def folder_of_objects(path: Path, destination: str) -> RunFolder:
+def folder_of_objects(path: Path, destination: str, mode: str) -> RunFolder:
     """The folder of a run of the library, new or to be resumed. Raises UsageError for a run of something else."""
     if not has_run(path):
-        return RunFolder.create(path, destination, {"destination": destination})
+        return RunFolder.create(path, destination, {"destination": destination, "mode": mode})
     folder = RunFolder.open(path)
+    of_folder = mode_of_objects(folder, destination)
+    if of_folder != mode:
+        raise UsageError(f"{path} is a run with mode={of_folder!r}, not {mode!r}")
+    return folder
+
+
+def mode_of_objects(folder: RunFolder, destination: str) -> str:
+    """The mode of a run of the library. Raises UsageError for a run of the command, or to another destination."""
     settings = folder.settings
     if "source" in settings:
-        raise UsageError(f"{path} is a run of the command: use the command with it")
+        raise UsageError(f"{folder.path} is a run of the command: use the command with it")
     if settings.get("destination") != destination:
-        raise UsageError(f"{path} is a run to {settings.get('destination')}, not to {destination}")
-    return folder
+        raise UsageError(f"{folder.path} is a run to {settings.get('destination')}, not to {destination}")
+    return str(settings.get("mode", "create"))
 
 
 def conclude_objects(

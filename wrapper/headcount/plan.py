@@ -7,7 +7,6 @@ from typing import Any
 
 import attrs
 
-from headcount.configuration import make_destination
 from headcount.core.admission import Admission
 from headcount.core.batches import Answer, Batch
 from headcount.core.ledger import Ledger
@@ -63,8 +62,7 @@ class Plan:
 
 def make_plan(settings: RunSettings) -> Plan:
     """Read the whole source and make it ready, as a load would. Raises UsageError for what `load` would refuse."""
-    destination = make_destination(settings.vendor, settings.options, settings.endpoint, offline=True)
-    destination.behaviour(settings.load.mode)
+    destination = settings.make_destination(offline=True)
     limits = settings.load.limits(destination.limits)
     columns = ColumnMap(destination.layout, settings.mapped, settings.constants)
     encoder = Encoder(destination.layout, destination.check, columns)
@@ -74,7 +72,7 @@ def make_plan(settings: RunSettings) -> Plan:
     batches = size = unconfirmable = 0
     for batch in _batches(map(encoder.rows, checked_chunks(source, columns)), admission, ledger):
         batches += 1
-        size += destination.envelope.size(sum(map(len, batch.payloads)), len(batch))
+        size += len(destination.request(batch).body)
         unconfirmable += sum(not destination.confirms(key) for key in batch.keys)
         ledger.settle(batch.rows, Answer.same(len(batch), Status.NOT_SENT), 0)
     valid = ledger.counts[Status.NOT_SENT]

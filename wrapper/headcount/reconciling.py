@@ -12,7 +12,7 @@ import msgspec
 from headcount.destinations.base import Destination
 from headcount.errors import JournalError, UsageError
 from headcount.inputs import ObjectsInput
-from headcount.loading import Asking, Progress, conclude_objects, folder_of_objects, start
+from headcount.loading import Asking, Progress, conclude_objects, mode_of_objects, start
 from headcount.outcome import Report, Status
 from headcount.records.encode import Encoder, contact_of, is_neutral
 from headcount.records.mapping import ColumnMap
@@ -51,7 +51,8 @@ def reconcile(
         raise UsageError(f"{path} holds no run")
     if max_calls is not None and not (type(max_calls) is int and max_calls >= 0):
         raise UsageError(f"max_calls is a whole number, not {max_calls!r}")
-    folder = folder_of_objects(path, to.name)
+    folder = RunFolder.open(path)
+    to = to.in_mode(mode_of_objects(folder, to.name))
     settings = Settings(
         concurrency=concurrency,
         requests_per_second=requests_per_second,

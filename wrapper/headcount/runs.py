@@ -69,6 +69,10 @@ class RunSettings:
         """The source, for people."""
         return "stdin" if self.source == "-" else self.source
 
+    def make_destination(self, *, offline: bool = False) -> Destination:
+        """The destination, bound to the mode; see `configuration.make_destination`. Raises UsageError."""
+        return make_destination(self.vendor, self.options, self.endpoint, offline=offline).in_mode(self.load.mode)
+
     def open_source(self) -> Source:
         """The source, from its beginning. Raises SourceError."""
         return open_source(self.source, limit=self.limit)
@@ -89,8 +93,7 @@ def begin(settings: RunSettings, path: Path | None, on_progress: Progress | None
     """
     if not is_utf8(settings.source):
         raise UsageError("the source lies in a folder whose name is not UTF-8, so that a run cannot name it")
-    destination = make_destination(settings.vendor, settings.options, settings.endpoint)
-    destination.behaviour(settings.load.mode)
+    destination = settings.make_destination()
     settings.load.limits(destination.limits)
     columns = ColumnMap(destination.layout, settings.mapped, settings.constants)
     source = settings.open_source()
@@ -139,7 +142,7 @@ def _again(
     on_progress: Progress | None,
     ask: Callable[[Destination], Asking | None] = lambda to: None,
 ) -> Run:
-    destination = make_destination(settings.vendor, settings.options, settings.endpoint)
+    destination = settings.make_destination()
     columns = ColumnMap(destination.layout, settings.mapped, settings.constants)
     rows = settings.open_again(folder).chunks()
     asking = ask(destination)

@@ -162,7 +162,7 @@ class Engine:
     def _sent(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> list[Settlement]:
         match judgement.meaning:
             case Meaning.ANSWERED:
-                return self._answered(job, judgement)
+                return self._answered(job, judgement, now)
             case Meaning.REFUSED:
                 return self._refused(job, judgement)
             case Meaning.TOO_LARGE:
@@ -181,25 +181,44 @@ class Engine:
             case Meaning.UNAUTHORIZED | Meaning.ENDS_REFUSED:
                 return self._end(job, judgement)
 
-    def _answered(self, job: Job, judgement: Judgement) -> list[Settlement]:
+    def _answered(self, job: Job, judgement: Judgement, now: float) -> list[Settlement]:
         answer = judgement.answer
         if answer is None or len(answer) != len(job.batch):
             raise AssertionError("an answer holds one status for each contact of its batch")
         if job.trial is not None:
             job.trial.passed()
-        if job.doubtful:
-            _own_what_exists(answer)
         self._took_some = self._took_some or any(status.good for status in answer.statuses)
         if not job.halved:
             self._size.taken(len(job.batch))
-        can_ask = self._behaviour.look_up_size and self.stopped is None
-        if not can_ask or Status.UNKNOWN not in answer.statuses:
-            return [Settlement(job.batch, answer, job.attempts, job.claim)]
         unclear = [at for at, status in enumerate(answer.statuses) if status is Status.UNKNOWN]
-        look_up = job.part(job.batch.pick(unclear))
-        self._look_up(look_up, answer.problems[unclear[0]], judgement.hint, None)
-        clear = [at for at, status in enumerate(answer.statuses) if status is not Status.UNKNOWN]
-        return [Settlement(job.batch.pick(clear), answer.pick(clear), job.attempts)] if clear else []
+        untouched = [at for at, status in enumerate(answer.statuses) if status is Status.NOT_SENT]
+        if job.doubtful:
+            _own_what_exists(answer)
+            if self._behaviour.removes:
+                _own_what_is_gone(answer)
+        if self.stopped is not None or not self._behaviour.look_up_size:
+            unclear = []
+        if unclear:
+            look_up = job.part(job.batch.pick(unclear))
+            self._look_up(look_up, answer.problems[unclear[0]], judgement.hint, None)
+        settlements = self._once_more(job, answer, untouched, now) if untouched else []
+        if not unclear and not untouched:
+            return [Settlement(job.batch, answer, job.attempts, job.claim)]
+        open_still = {*unclear, *untouched}
+        clear = [at for at in range(len(answer)) if at not in open_still]
+        if clear:
+            settlements.append(Settlement(job.batch.pick(clear), answer.pick(clear), job.attempts))
+        return settlements
+
+    def _once_more(self, job: Job, answer: Answer, untouched: list[int], now: float) -> list[Settlement]:
+        """Send contacts again of which the vendor says that it did nothing, for now."""
+        again = job.part(job.batch.pick(untouched))
+        again.problem = answer.problems[untouched[0]]
+        if self.stopped is not None or not self._may_repeat(again, timed_out=False):
+            return [self._let_go(again, again.problem)]
+        again.refusals += 1
+        again.not_before = now + backoff(again.refusals, self._jitter.random())
+        return self._again(again)
 
     def _refused(self, job: Job, judgement: Judgement) -> list[Settlement]:
         if judgement.error is not None:
@@ -432,6 +451,13 @@ class Engine:
         problem = job.problem or Problem(Kind.UNANSWERED, "no readable answer came")
         answer = Answer.same(len(job.batch), job.standing, problem)
         return Settlement(job.batch, answer, job.attempts, job.claim)
+
+
+def _own_what_is_gone(answer: Answer) -> None:
+    """After a repeat, a contact that is not found may be one that the earlier request removed."""
+    for position, problem in answer.problems.items():
+        if problem.kind is Kind.NOT_FOUND and answer.statuses[position] is Status.REJECTED:
+            answer.statuses[position] = Status.UNKNOWN
 
 
 def _own_what_exists(answer: Answer) -> None:

@@ -109,3 +109,5 @@ class Behaviour:
     repeat: Repeat
     look_up_size: int = 0
     """Contacts that one look-up can ask for; 0 when the vendor cannot be asked."""
+    removes: bool = False
+    """What it dealt with is gone: a contact that a repeat does not find may be the earlier request's work."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import attrs
 
@@ -27,12 +28,15 @@ class Account(ABC):
     - an `__init__` that takes `auth`, `endpoint` and the options, and sets `auth`, `layout`, `check` and, each under
       its name, the options;
     - a `from_env` that takes `endpoint` and the options, all as texts, and the credentials from the environment;
-    - `request` and `judge`; and for a vendor that can be asked what is there, `look_up` and `judge_look_up`.
+    - `request` and `judge`; and for a vendor that can be asked what is there, `look_up` and `judge_look_up`. Where it
+      has several modes, `self.mode` is the one that they speak of.
     """
 
     name: ClassVar[str]
     services: ClassVar[Sequence[str]] = ("api",)
     modes: Mapping[str, Behaviour]
+    mode: str = "create"
+    """The mode that it is bound to."""
     envelope: Envelope = Envelope(b"[", b"]")
     limits: Limits
     concurrency: int = 8
@@ -41,9 +45,17 @@ class Account(ABC):
     layout: Layout
     check: ContactCheck
 
-    def behaviour(self, mode: str) -> Behaviour:
+    @property
+    def behaviour(self) -> Behaviour:
+        return self.modes[self.mode]
+
+    def in_mode(self, mode: str) -> Self:
+        """A copy of itself that is bound to the mode. A vendor whose modes differ in more than `request` and `judge`
+        can tell by `self.mode` changes the copy here."""
         check_mode(type(self).__name__, mode, self.modes)
-        return self.modes[mode]
+        bound = copy.copy(self)
+        bound.mode = mode
+        return bound
 
     @abstractmethod
     def request(self, batch: Batch) -> Request:

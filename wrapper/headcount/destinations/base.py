@@ -36,7 +36,7 @@ Endpoint = str | Mapping[str, str] | None
 
 
 class Destination(Protocol):
-    """A vendor account that contacts go to."""
+    """A vendor account that contacts go to, bound to a mode by `in_mode`."""
 
     name: ClassVar[str]
 
@@ -75,8 +75,17 @@ class Destination(Protocol):
         """The vendor's documented limit, if there is one."""
         ...
 
-    def behaviour(self, mode: str) -> Behaviour:
-        """What the mode promises of repeats and look-ups. Raises UsageError for a mode that there is not."""
+    @property
+    def behaviour(self) -> Behaviour:
+        """What its mode promises of repeats and look-ups."""
+        ...
+
+    def in_mode(self, mode: str) -> Destination:
+        """The same account as it takes contacts in this mode (`create`, `upsert`, `update`, `delete`), in all that is
+        said here: which contacts it takes, how, and what its replies mean.
+
+        Raises UsageError for a mode that the vendor does not have, or not with this account's options.
+        """
         ...
 
     def request(self, batch: Batch) -> Request:
