@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 import yaml
 
+from . import pages
 from .markdown import code
 from .verdict import Severity, Unusable
 
@@ -138,15 +139,16 @@ class Redocly:
         with tempfile.TemporaryDirectory(prefix="review-") as name:
             work = Path(name)
             _write(work / "spec.yaml", spec)
-            _write(work / "settings" / "redocly.yaml", b"{}")
+            _write(work / "settings" / "redocly.yaml", json.dumps({"openapi": pages.OPTIONS}).encode())
             status, stdout, stderr = self._run(
                 work, "build-docs", "spec.yaml", "--config", "settings/redocly.yaml", "--inlineBundle",
                 "--output", "page.html",
             )  # fmt: skip
             if status or not (work / "page.html").is_file():
                 raise Unusable(f"redocly build-docs failed: {_last(stderr or stdout)}")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(work / "page.html", target)
+            page = pages.sealed((work / "page.html").read_text(encoding="utf-8"))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(page, encoding="utf-8")
 
 
 def _write(path: Path, content: bytes) -> str:
