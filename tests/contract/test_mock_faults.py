@@ -69,7 +69,7 @@ def test_the_first_fault_that_falls_on_a_call_happens() -> None:
 
 def test_a_fault_of_one_operation_counts_that_operation_alone() -> None:
     with pabbly(Fault(operation="createContacts", nth=2, status=503)) as (client, mock):
-        assert client.get(PATH).status_code == 200
+        assert client.get(f"{PATH}/").status_code == 200
         assert statuses(client, 3) == [200, 503, 200]
         assert [each.request for each in mock.stores["pabbly"].writes] == [2, 4]
 

@@ -58,7 +58,7 @@ def test_the_pages_example_is_created_and_echoed() -> None:
 
 def test_one_contact_without_a_list_and_the_api_key() -> None:
     with pabbly() as (client, store):
-        assert client.post(f"{PATH}/", json={"mobile": "1"}).status_code == 200
+        assert client.post(PATH, json={"mobile": "1"}).status_code == 200
         refused = client.post(PATH, json={"mobile": "2"}, headers={"Authorization": "Bearer other"})
         assert [each.key for each in store.writes] == ["1"]
     assert (refused.status_code, refused.json()["status"]) == (401, "error")
@@ -170,12 +170,157 @@ def test_pages_of_at_most_twenty_five_and_both_ways_to_search() -> None:
         client.post(PATH, json=sent)
         pages = [client.get(f"{PATH}/", params={"limit": 100, "page": page}).json()["data"] for page in (1, 2, 3)]
         assert [len(page["contacts"]) for page in pages] == [25, 5, 0]
-        assert client.get(PATH, params={"mobile": "91700000002"}).json()["data"]["contacts"] == []
-        assert mobiles(client.get(PATH, params={"name": "name 29"}).json()["data"]["contacts"]) == ["917000000029"]
-        assert client.get(PATH, params={"page": 0}).status_code == 400
+        assert client.get(f"{PATH}/", params={"mobile": "91700000002"}).json()["data"]["contacts"] == []
+        assert mobiles(client.get(f"{PATH}/", params={"name": "name 29"}).json()["data"]["contacts"]) == ["917000000029"]
+        assert client.get(f"{PATH}/", params={"page": 0}).status_code == 400
     with pabbly(mobile_search="partial") as (client, _):
         client.post(PATH, json=sent)
-        assert client.get(PATH, params={"mobile": "91700000002"}).json()["data"]["totalCount"] == 10
+        assert client.get(f"{PATH}/", params={"mobile": "91700000002"}).json()["data"]["totalCount"] == 10
+
+
+def test_one_resource_has_two_paths_as_the_pages_write_them() -> None:
+    with pabbly() as (client, _):
+        create, search = client.post(f"{PATH}/", json={"mobile": "1"}), client.get(PATH)
+        assert [(each.status_code, each.headers["Allow"]) for each in (create, search)] == [(405, "GET"), (405, "POST")]
+        assert client.get("/api/v1/settings/tags/").status_code == 200
+
+
+def id_of(client: httpx.Client, mobile: str) -> str:
+    (contact,) = client.get(f"{PATH}/", params={"mobile": mobile}).json()["data"]["contacts"]
+    assert len(contact["_id"]) == 24 and int(contact["_id"], 16)
+    return str(contact["_id"])
+
+
+def test_what_was_created_is_found_by_every_filter() -> None:
+    ada: dict[str, Any] = {"mobile": "917000000001", "name": "Ada", "optin": True, "tags": ["a", "b"]}
+    ada["attributes"] = [{"name": "city", "value": "Bonn"}, {"name": "age", "value": "30"}]
+    bob: dict[str, Any] = {"mobile": "917000000002", "name": "Bob", "incomingBlocked": True, "tags": ["b"]}
+    bob["attributes"] = [{"name": "city", "value": "Bonn"}]
+    city = {"attributes[0][name]": "city", "attributes[0][value]": "Bonn"}
+    both = city | {"attributes[1][name]": "age", "attributes[1][value]": "30"}
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({}, "MAB"),
+        ({"order": 1}, "MAB"),
+        ({"order": -1}, "BAM"),
+        ({"name": "a"}, "A"),
+        ({"mobile": "917000000002"}, "B"),
+        ({"tags": "b"}, "AB"),
+        ({"tags": "b,a"}, "A"),
+        ({"optin": "true"}, "A"),
+        ({"optin": "false"}, "MB"),
+        ({"incomingBlocked": "true"}, "B"),
+        ({"source": "manual"}, "M"),
+        ({"source": "csv"}, ""),
+        (city, "AB"),
+        (both, "A"),
+        ({"attributes[1][value]": "30"}, "A"),
+        ({"attributes[0][name]": "city", "attributes[0][value]": "30"}, ""),
+        ({"limit": 1, "skip": 1}, "A"),
+        ({"limit": 1, "skip": 1, "page": 3}, "B"),
+        ({"skip": 9}, ""),
+    ]
+    with pabbly(existing=("917000000003",)) as (client, _):
+        client.post(PATH, json=[ada, bob])
+        names = {"917000000001": "A", "917000000002": "B", "917000000003": "M"}
+        for given, expected in cases:
+            listed = client.get(f"{PATH}/", params=given).json()["data"]["contacts"]
+            assert "".join(names[each["mobile"]] for each in listed) == expected, given
+        for odd in ({"order": 2}, {"optin": "yes"}, {"source": "web"}, {"skip": -1}, {"limit": 0}):
+            assert client.get(f"{PATH}/", params=odd).status_code == 400, odd
+
+
+def test_a_contact_is_read_by_its_id() -> None:
+    with pabbly(existing=(EXISTING,)) as (client, _):
+        contact_id = id_of(client, EXISTING)
+        reply = client.get(f"{PATH}/{contact_id}").json()
+        assert (reply["status"], reply["message"]) == ("success", "Contact retrieved successfully.")
+        contact = reply["data"]
+        assert (contact["_id"], contact["mobile"], contact["source"]) == (contact_id, EXISTING, "manual")
+        assert {"settingId", "userId", "status", "list", "createdAt", "updatedAt", "lastActive"} <= contact.keys()
+        assert contact == client.get(f"{PATH}/").json()["data"]["contacts"][0]
+        unknown = client.get(f"{PATH}/{'0' * 24}")
+        assert (unknown.status_code, unknown.json()) == (404, {"status": "error", "message": "Contact not found"})
+        assert client.get(f"{PATH}/nobody").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("update", "changed"),
+    [
+        ({}, {}),
+        ({"name": "New", "optin": False, "incomingBlocked": True},) * 2,
+        ({"tags": ["c"]},) * 2,
+        ({"tags": []},) * 2,
+        ({"tagsToAdd": ["b", "c"]}, {"tags": ["a", "b", "c"]}),
+        ({"tagsToAdd": "c, d"}, {"tags": ["a", "b", "c", "d"]}),
+        ({"tagsToRemove": ["a", "z"]}, {"tags": ["b"]}),
+        ({"tagsToRemove": "a"}, {"tags": ["b"]}),
+        ({"tags": ["c"], "tagsToAdd": ["d"], "tagsToRemove": ["c"]}, {"tags": ["d"]}),
+        ({"attributes": [{"name": "city", "value": "Rome"}]}, {"attributes": {"city": "Rome", "age": "30"}}),
+        ({"attributes": [{"name": "city", "value": ""}]}, {"attributes": {"age": "30"}}),
+        ({"attributes": [{"name": "new", "value": "x"}]}, {"attributes": {"city": "Bonn", "age": "30", "new": "x"}}),
+        ({"mobile": "+91 7000-000009"}, {"mobile": "917000000009"}),
+    ],
+)
+def test_an_update_changes_what_is_given_and_nothing_else(update: dict[str, Any], changed: dict[str, Any]) -> None:
+    attributes = [{"name": "city", "value": "Bonn"}, {"name": "age", "value": "30"}]
+    sent = {"mobile": EXISTING, "name": "Old", "optin": True, "tags": ["a", "b"], "attributes": attributes}
+    with pabbly() as (client, store):
+        client.post(PATH, json=sent)
+        contact_id = id_of(client, EXISTING)
+        before = client.get(f"{PATH}/{contact_id}").json()["data"]
+        reply = client.put(f"{PATH}/{contact_id}", json=update).json()
+        after = client.get(f"{PATH}/{contact_id}").json()["data"]
+        assert id_of(client, after["mobile"]) == contact_id
+        assert len(store.contacts) == 1
+        assert [(each.request, each.key, each.contact, each.effect) for each in store.writes[1:]] == [
+            (4, after["mobile"], update, "updated")
+        ]
+    assert (reply["status"], reply["message"]) == ("success", "Contact updated successfully")
+    assert reply["data"] == after
+    for contact in (before, after):
+        contact["attributes"] = {each["name"]: each["value"] for each in contact["attributes"]}
+        del contact["updatedAt"], contact["lastActive"]
+    assert after == before | changed
+
+
+def test_an_update_that_cannot_be() -> None:
+    with pabbly(existing=(EXISTING, "917000000002"), tags=("a",), unknown_names="fail") as (client, store):
+        place = f"{PATH}/{id_of(client, EXISTING)}"
+        refusals = [
+            client.put(f"{PATH}/{'0' * 24}", json={"name": "x"}),
+            client.put(place, json={"mobile": "91 7000000002"}),
+            client.put(place, json={"mobile": "none"}),
+            client.put(place, json={"optin": "true"}),
+            client.put(place, json={"tagsToAdd": ["b"]}),
+            client.put(place, json={"updateData": {"name": "x"}}),
+        ]
+        assert [each.status_code for each in refusals] == [404, 409, 400, 400, 400, 400]
+        assert {each.json()["status"] for each in refusals} == {"error"}
+        assert store.writes == []
+        assert client.put(place, json={"tagsToAdd": ["a"], "mobile": EXISTING}).json()["data"]["tags"] == ["a"]
+
+
+def test_an_updated_mobile_leaves_its_former_one_free() -> None:
+    with pabbly(existing=(EXISTING,)) as (client, store):
+        client.put(f"{PATH}/{id_of(client, EXISTING)}", json={"mobile": "5"})
+        assert list(store.contacts) == ["5"]
+        created = client.post(PATH, json={"mobile": EXISTING}).json()["data"]["createdContacts"]
+        assert mobiles(created) == [EXISTING]
+        assert id_of(client, EXISTING) != id_of(client, "5")
+
+
+def test_the_lists_and_the_tags_of_the_settings() -> None:
+    with pabbly() as (client, _):
+        client.post(PATH, json=[{"mobile": "1", "tags": ["b", "a"]}, {"mobile": "2", "tags": ["b"]}])
+        lists = client.get(f"{PATH}/lists").json()["data"]
+        assert [each["listName"] for each in lists["contactsCount"]] == ["all"]
+        assert (lists["totalLists"], lists["totalContactsCount"], lists["unassignedCount"]) == (1, 2, 0)
+        tags = client.get("/api/v1/settings/tags").json()["data"]["tags"]
+        assert [each["name"] for each in tags] == ["b", "a"]
+        assert {len(each["_id"]) for each in tags} == {24}
+    with pabbly(tags=("x", "y")) as (client, _):
+        tags = client.get("/api/v1/settings/tags").json()["data"]["tags"]
+        assert [each["name"] for each in tags] == ["x", "y"]
 
 
 @pytest.mark.parametrize(

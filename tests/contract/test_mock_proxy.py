@@ -114,7 +114,7 @@ def test_a_fault_of_one_operation_counts_that_operation_alone() -> None:
     with network(Fault(operation="listContacts", nth=2, status=503)) as mock:
         assert statuses(mock, 2) == [200, 200]
         headers = {"Authorization": "Bearer mock-key"}
-        assert [httpx.get(mock.url + PATH, headers=headers).status_code for _ in range(3)] == [200, 503, 200]
+        assert [httpx.get(f"{mock.url}{PATH}/", headers=headers).status_code for _ in range(3)] == [200, 503, 200]
 
 
 def test_token_calls_are_counted_by_name_only() -> None:

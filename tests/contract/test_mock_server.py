@@ -154,7 +154,7 @@ def test_documented_credentials_and_others_in_their_place() -> None:
         lookup = {"key_id": "3", "external_ids": ["a"]}
         assert httpx.get(f"{mock.url}{SINCH_PATH}", headers=token).status_code == 200
         assert httpx.post(f"{mock.url}/api/v3/contact/checkids", json=lookup, headers=token).status_code == 200
-        assert httpx.get(f"{mock.url}/api/v1/contacts", headers=PABBLY).status_code == 401
+        assert httpx.get(f"{mock.url}/api/v1/contacts/", headers=PABBLY).status_code == 401
 
 
 def test_lines_for_people() -> None:
@@ -191,7 +191,7 @@ def test_running_until_a_signal() -> None:
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
     url = process.stdout.readline().strip()
-    reply = httpx.Client(transport=httpx.HTTPTransport(retries=20)).get(f"{url}/api/v1/contacts", headers=PABBLY)
+    reply = httpx.Client(transport=httpx.HTTPTransport(retries=20)).get(f"{url}/api/v1/contacts/", headers=PABBLY)
     assert reply.status_code == 200
     process.terminate()
     process.communicate(timeout=5)

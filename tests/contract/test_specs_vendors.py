@@ -273,6 +273,72 @@ def test_pabbly_on_duplicate_is_a_query_parameter() -> None:
     assert parameter["schema"]["enum"] == ["skip", "overwrite"]
 
 
+def test_pabbly_operations_are_those_of_its_pages() -> None:
+    document = load("pabbly_chatflow")
+    found = {
+        (method, path, each["operationId"], each["x-evidence"])
+        for path, item in document["paths"].items()
+        for method, each in item.items()
+        if method != "parameters"
+    }
+    assert found == {
+        ("post", "/contacts", "createContacts", "seed"),
+        ("put", "/contacts/{id}", "updateContact", "vendor-docs"),
+        ("get", "/contacts/", "listContacts", "vendor-docs"),
+        ("get", "/contacts/{id}", "getContact", "vendor-docs"),
+        ("get", "/contacts/lists", "listContactLists", "inferred"),
+        ("get", "/settings/tags", "listTags", "inferred"),
+    }
+
+
+def test_pabbly_filters_are_those_of_its_page() -> None:
+    parameters = operation(load("pabbly_chatflow"), "listContacts")["parameters"]
+    assert [each["name"] for each in parameters] == """
+        name mobile tags order optin incomingBlocked source limit page skip
+        attributes[0][name] attributes[0][value] attributes[1][name] attributes[1][value]
+    """.split()
+    by_name = {each["name"]: each["schema"] for each in parameters}
+    assert by_name["source"]["enum"] == ["api", "csv", "user", "sync", "wa", "manual"]
+    assert by_name["order"]["enum"] == [-1, 1]
+
+
+def test_pabbly_links_lead_from_a_created_contact_to_its_update() -> None:
+    document = load("pabbly_chatflow")
+    links = {
+        (name, link["operationId"])
+        for name in ("createContacts", "listContacts", "getContact", "updateContact", "listTags")
+        for link in operation(document, name)["responses"]["200"]["links"].values()
+    }
+    assert links == {
+        ("createContacts", "listContacts"),
+        ("listContacts", "getContact"),
+        ("listContacts", "updateContact"),
+        ("getContact", "updateContact"),
+        ("getContact", "listContacts"),
+        ("updateContact", "getContact"),
+        ("listTags", "listContacts"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("update", "allowed"),
+    [
+        ({}, True),
+        ({"mobile": "+91 98", "name": "", "optin": True, "incomingBlocked": False, "tags": []}, True),
+        ({"attributes": [{"name": "city", "value": ""}], "tagsToAdd": ["a"], "tagsToRemove": "a"}, True),
+        ({"mobile": "none"}, False),
+        ({"optin": "true"}, False),
+        ({"tags": "a"}, False),
+        ({"tagsToAdd": [1]}, False),
+        ({"onDuplicate": "skip"}, False),
+        ({"updateData": {}}, False),
+        ([{}], False),
+    ],
+)
+def test_pabbly_update(update: object, allowed: bool) -> None:
+    assert allows("pabbly_chatflow", "UpdateContactRequest", update) is allowed
+
+
 def test_pabbly_reply_takes_both_envelopes() -> None:
     for reply in ({"success": False, "error": "no"}, {"status": "error", "message": "no"}):
         assert allows("pabbly_chatflow", "CreateContactsReply", reply)

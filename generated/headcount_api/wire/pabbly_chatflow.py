@@ -16,9 +16,68 @@ class Attribute(Struct):
     value: Annotated[str, Meta(description="If it is empty then the attribute is ignored.")]
 
 
+class UpdateContactRequest(Struct):
+    mobile: (
+        Annotated[
+            str,
+            Meta(
+                description="Phone number with the dialing code. That a contact keeps at least one digit is inferred.",
+                pattern="[0-9]",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    name: str | UnsetType = UNSET
+    optin: bool | UnsetType = UNSET
+    incomingBlocked: bool | UnsetType = UNSET
+    tags: (
+        Annotated[
+            list_aliased[str],
+            Meta(
+                description="The tags, in the place of those that the contact has. They must exist in Settings."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    attributes: (
+        Annotated[
+            list_aliased[Attribute],
+            Meta(
+                description="Attributes by name; one with an empty value is taken away. The table calls them a string, the example has a list."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    tagsToAdd: (
+        Annotated[
+            list_aliased[str] | str,
+            Meta(
+                description="Tags to be added, which must exist in Settings. The table calls them a string, as the create page calls `tags`, which is a list; both are taken. What goes before beside `tags` is not documented."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    tagsToRemove: (
+        Annotated[
+            list_aliased[str] | str, Meta(description="Tags to be taken away, typed as `tagsToAdd` are.")
+        ]
+        | UnsetType
+    ) = UNSET
+
+
 class FailedContact(Struct):
     mobile: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
+
+
+class ContactList(Struct):
+    field_id: str | UnsetType = field(name="_id", default=UNSET)
+    listName: str | UnsetType = UNSET
+
+
+class Tag(Struct):
+    field_id: str | UnsetType = field(name="_id", default=UNSET)
+    name: str | UnsetType = UNSET
 
 
 class StoredAttribute(Struct):
@@ -66,6 +125,17 @@ class Contact(Struct):
     ) = UNSET
 
 
+class ListContactListsResult(Struct):
+    contactsCount: list_aliased[ContactList] | UnsetType = UNSET
+    totalLists: int | UnsetType = UNSET
+    totalContactsCount: int | UnsetType = UNSET
+    unassignedCount: int | UnsetType = UNSET
+
+
+class ListTagsResult(Struct):
+    tags: list_aliased[Tag] | UnsetType = UNSET
+
+
 class StoredContact(Struct):
     field_id: str | UnsetType = field(name="_id", default=UNSET)
     mobile: str | UnsetType = UNSET
@@ -79,6 +149,9 @@ class StoredContact(Struct):
         Annotated[list_aliased[str], Meta(description="The names of the lists that the contact is on.")]
         | UnsetType
     ) = UNSET
+    settingId: str | UnsetType = UNSET
+    userId: str | UnsetType = UNSET
+    broadcastIds: list_aliased[str] | UnsetType = UNSET
     countryCode: str | UnsetType = UNSET
     status: str | UnsetType = UNSET
     createdAt: str | UnsetType = UNSET
@@ -113,6 +186,30 @@ class CreateContactsResult(Struct):
 class ListContactsResult(Struct):
     contacts: list_aliased[StoredContact] | UnsetType = UNSET
     totalCount: int | UnsetType = UNSET
+
+
+class ContactReply(Struct):
+    status: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    data: StoredContact | UnsetType = UNSET
+    success: bool | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class ListContactListsReply(Struct):
+    status: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    data: ListContactListsResult | UnsetType = UNSET
+    success: bool | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class ListTagsReply(Struct):
+    status: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    data: ListTagsResult | UnsetType = UNSET
+    success: bool | UnsetType = UNSET
+    error: str | UnsetType = UNSET
 
 
 class CreateContactsReply(Struct):

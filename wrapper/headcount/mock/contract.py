@@ -120,15 +120,21 @@ class Contract:
         )
 
     def match(self, path: str) -> list[Match]:
-        """Every operation, of any method, that lives at this (still percent-encoded) path."""
+        """Every operation, of any method, that lives at this (still percent-encoded) path.
+
+        A slash at its end makes no difference, unless the document has the path with it and without it.
+        """
+        matches = self._at(path) or self._at(path.removesuffix("/") if path.endswith("/") else f"{path}/")
+        fewest = min((match.operation.path.groups for match in matches), default=0)
+        return [match for match in matches if match.operation.path.groups == fewest]
+
+    def _at(self, path: str) -> list[Match]:
         found = [(operation, operation.path.fullmatch(path)) for operation in self.operations]
-        matches = [
+        return [
             Match(operation, {name: unquote(text) for name, text in at.groupdict().items()})
             for operation, at in found
             if at
         ]
-        fewest = min((match.operation.path.groups for match in matches), default=0)
-        return [match for match in matches if match.operation.path.groups == fewest]
 
     def nearness(self, path: str) -> int:
         """How many segments of this path, from its beginning, are those of an operation's."""
@@ -157,9 +163,7 @@ def _operations(document: Node) -> Iterator[Operation]:
                 id=node["operationId"],
                 method=method.upper(),
                 hosts=frozenset(address.netloc for address in addresses),
-                path=re.compile(
-                    _any_of([address.path for address in addresses]) + _template(template.rstrip("/")) + "/?"
-                ),
+                path=re.compile(_any_of([address.path for address in addresses]) + _template(template)),
                 routes=tuple(_segments(address.path + template) for address in addresses),
                 parameters=tuple(
                     _parameter(document, _resolve(document, each))

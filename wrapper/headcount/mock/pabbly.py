@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
 import attrs
 from starlette.responses import JSONResponse, Response
 
 from headcount.mock.faults import Fault, Switches
+from headcount.mock.pabbly_contacts import ALL, changed, digits_of, found, names_of, object_id, stored, told
 from headcount.mock.vendor import Answer, Call, Handler, Refusal, Vendor
 
 _PAGE = 25
-_FRESH: Mapping[str, Any] = {
-    "name": "",
-    "optin": False,
-    "incomingBlocked": False,
-    "tags": [],
-    "attributes": [],
-    "source": "api",
-    "list": ["all"],
-    "status": "active",
-}
 _ECHOED = ("mobile", "name", "optin", "incomingBlocked", "tags", "attributes", "source", "list")
 
 
@@ -70,12 +60,22 @@ class Pabbly(Vendor[PabblySwitches]):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._numbers = itertools.count(1)
+        self._mobiles: dict[str, str] = {}
+        """The digits by the id of the contact that has them."""
         for mobile in self.switches.existing:
-            digits = _digits(mobile)
-            self.store.put(digits, self._stored({"mobile": digits}, {"source": "manual"}))
+            contact = stored({"mobile": mobile, "source": "manual"}, None, self._next_id())
+            self.store.put(contact["mobile"], contact)
+            self._mobiles[contact["_id"]] = contact["mobile"]
 
     def operations(self) -> Mapping[str, Handler]:
-        return {"createContacts": self.create_contacts, "listContacts": self.list_contacts}
+        return {
+            "createContacts": self.create_contacts,
+            "listContacts": self.list_contacts,
+            "getContact": self.get_contact,
+            "updateContact": self.update_contact,
+            "listContactLists": self.list_contact_lists,
+            "listTags": self.list_tags,
+        }
 
     def opens_token(self, token: str | None, call: Call) -> str | None:
         return None if token == self.environment["PABBLY_API_KEY"] else "Invalid API key"
@@ -110,14 +110,15 @@ class Pabbly(Vendor[PabblySwitches]):
             if problem := self._problem(call, contact):
                 failed.append(self._failed(contact, problem))
                 continue
-            digits = _digits(contact["mobile"])
+            digits = digits_of(contact["mobile"])
             before = self.store.get(digits)
             on_duplicate = call.parameters.get("onDuplicate") or contact.get("onDuplicate")
             if before is None or on_duplicate == "overwrite":
-                stored = self._stored(self._usable(contact), before)
-                effect: Literal["created", "updated"] = "updated" if before else "created"
-                self.write(call, index, digits, digits, contact, stored, effect)
-                created.append(self._echo(contact, stored))
+                after = stored(self._usable(contact), before, self._next_id() if before is None else before["_id"])
+                self.write(call, index, digits, digits, contact, after, "updated" if before else "created")
+                if not self.switches.forget:
+                    self._mobiles[after["_id"]] = digits
+                created.append(self._echo(contact, after))
             elif self.switches.skipped == "failed":
                 failed.append(self._failed(contact, "Contact already exists"))
             elif self.switches.skipped == "created":
@@ -129,18 +130,65 @@ class Pabbly(Vendor[PabblySwitches]):
         return self._success(f"{len(created)} {plural} saved successfully", data)
 
     def list_contacts(self, call: Call) -> Response:
-        """A page of the contacts that the filters name, at most 25."""
+        """A page of the contacts that the filters name, at most 25. `page` goes before `skip` (vendor-docs)."""
         given = call.parameters
-        found = list(self.store.contacts.values()) if not given.get("mobile") else self._by_mobile(given["mobile"])
-        if name := given.get("name", "").lower():
-            found = [contact for contact in found if name in contact["name"].lower()]
+        contacts = self.store.contacts.values() if not given.get("mobile") else self._by_mobile(given["mobile"])
+        hits = found(contacts, given)
         size = min(given.get("limit", _PAGE), _PAGE)
-        start = (given.get("page", 1) - 1) * size
-        data = {"contacts": found[start : start + size], "totalCount": len(found)}
+        start = (given["page"] - 1) * size if "page" in given else given.get("skip", 0)
+        data = {"contacts": [told(each) for each in hits[start : start + size]], "totalCount": len(hits)}
         return self._success("Contacts retrieved successfully", data)
 
+    def get_contact(self, call: Call) -> Response:
+        """The contact with this id."""
+        contact = self._by_id(call)
+        if contact is None:
+            return self.refuse(Refusal.NOT_FOUND, "Contact not found", call)
+        return self._success("Contact retrieved successfully.", told(contact))
+
+    def update_contact(self, call: Call) -> Response:
+        """Changes the contact with this id. A mobile that another contact has is refused with 409 (inferred)."""
+        before = self._by_id(call)
+        if before is None:
+            return self.refuse(Refusal.NOT_FOUND, "Contact not found", call)
+        tags = [*call.body.get("tags", ()), *names_of(call.body.get("tagsToAdd", ()))]
+        attributes = call.body.get("attributes", ())
+        if self.switches.unknown_names == "fail" and self._names_unknown({"tags": tags, "attributes": attributes}):
+            return self.refuse(Refusal.INVALID, "Unknown tag or attribute", call)
+        after = self._usable(changed(before, call.body))
+        digits, former = after["mobile"], before["mobile"]
+        if digits != former and self.store.get(digits) is not None:
+            return self._failure(409, "Contact already exists")
+        self.write(call, 0, former, digits, call.body, after, "updated")
+        if digits != former:
+            self.store.drop(former)
+        self._mobiles[after["_id"]] = digits
+        return self._success("Contact updated successfully", told(after))
+
+    def list_contact_lists(self, call: Call) -> Response:
+        """The lists that contacts are on. Of any contact of the mock that is the list of all (seed) and no other."""
+        count = len(self.store.contacts)
+        lists = [{"_id": object_id("list", ALL), "listName": ALL}]
+        data = {"contactsCount": lists, "totalLists": len(lists), "totalContactsCount": count, "unassignedCount": 0}
+        return self._success("Contact lists retrieved successfully", data)
+
+    def list_tags(self, call: Call) -> Response:
+        """The tags of the settings; where every tag exists, those that a contact has."""
+        names = self.switches.tags
+        if names is None:
+            names = tuple(dict.fromkeys(tag for each in self.store.contacts.values() for tag in each["tags"]))
+        tags = [{"_id": object_id("tag", name), "name": name} for name in names]
+        return self._success("Tags retrieved successfully", {"tags": tags})
+
+    def _by_id(self, call: Call) -> dict[str, Any] | None:
+        return self.store.get(self._mobiles.get(call.parameters["id"], ""))
+
+    def _next_id(self) -> str:
+        """An id as the vendor's store makes them: the time, the process, a number."""
+        return f"{int(time.time()):08x}5fa1c3e7d0{next(self._numbers):06x}"
+
     def _by_mobile(self, mobile: str) -> list[dict[str, Any]]:
-        digits = _digits(mobile)
+        digits = digits_of(mobile)
         if self.switches.mobile_search == "partial":
             return [contact for key, contact in self.store.contacts.items() if digits in key]
         contact = self.store.get(digits)
@@ -149,7 +197,7 @@ class Pabbly(Vendor[PabblySwitches]):
     def _problem(self, call: Call, contact: Any) -> str | None:
         if call.violation and not self.is_contact(contact):
             return "Invalid contact"
-        if not _digits(contact["mobile"]):
+        if not digits_of(contact["mobile"]):
             return "Invalid mobile number"
         if self.switches.unknown_names == "fail" and self._names_unknown(contact):
             return "Unknown tag or attribute"
@@ -172,17 +220,10 @@ class Pabbly(Vendor[PabblySwitches]):
             ]
         return usable
 
-    def _stored(self, contact: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-        fresh = {"_id": f"{next(self._numbers):024x}", **_FRESH, "createdAt": now}
-        kept = {**fresh, **(before or {}), **contact, "updatedAt": now}
-        kept["mobile"] = _digits(kept["mobile"])
-        return kept
-
-    def _echo(self, contact: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-        digits = stored["mobile"]
+    def _echo(self, contact: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:
+        digits = held["mobile"]
         mobile = {"sent": contact["mobile"], "digits": digits, "plus": f"+{digits}"}[self.switches.echo_mobile]
-        return {**{name: stored[name] for name in _ECHOED}, "mobile": mobile}
+        return {**{name: held[name] for name in _ECHOED}, "mobile": mobile}
 
     def _failed(self, contact: Any, error: str) -> dict[str, Any]:
         mobile = contact.get("mobile") if isinstance(contact, dict) else None
@@ -209,7 +250,3 @@ class Pabbly(Vendor[PabblySwitches]):
 
 def _known(names: Sequence[str] | None, given: Iterable[str]) -> bool:
     return names is None or all(name in names for name in given)
-
-
-def _digits(mobile: str) -> str:
-    return mobile if mobile.isascii() and mobile.isdigit() else re.sub(r"[^0-9]", "", mobile)

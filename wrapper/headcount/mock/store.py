@@ -60,6 +60,11 @@ class Store:
             if not forget:
                 self._writes.append(write)
 
+    def drop(self, contact_id: str) -> None:
+        """Forgets a contact without logging it: it is held under another id now."""
+        with self._lock:
+            self._contacts.pop(contact_id, None)
+
     def get(self, contact_id: str) -> Any | None:
         """The contact with this id, or None."""
         return self._contacts.get(contact_id)

@@ -8,11 +8,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from ..models.contact import Contact
+from ..models.contact_reply import ContactReply
 from ..models.create_contacts_on_duplicate import CreateContactsOnDuplicate
 from ..models.create_contacts_reply import CreateContactsReply
+from ..models.list_contact_lists_reply import ListContactListsReply
+from ..models.list_contacts_order import ListContactsOrder
 from ..models.list_contacts_reply import ListContactsReply
+from ..models.list_contacts_source import ListContactsSource
+from ..models.list_tags_reply import ListTagsReply
+from ..models.update_contact_request import UpdateContactRequest
 from ..types import UNSET, Unset
-from .contacts import create_contacts, list_contacts
+from .contacts import create_contacts, get_contact, list_contact_lists, list_contacts, update_contact
+from .settings import list_tags
 
 T = TypeVar("T")
 
@@ -77,10 +84,20 @@ class Operations:
     def list_contacts(
         self,
         *,
-        mobile: str | Unset = UNSET,
         name: str | Unset = UNSET,
-        page: int | Unset = UNSET,
+        mobile: str | Unset = UNSET,
+        tags: str | Unset = UNSET,
+        order: ListContactsOrder | Unset = UNSET,
+        optin: bool | Unset = UNSET,
+        incoming_blocked: bool | Unset = UNSET,
+        source: ListContactsSource | Unset = UNSET,
         limit: int | Unset = UNSET,
+        page: int | Unset = UNSET,
+        skip: int | Unset = UNSET,
+        attributes0name: str | Unset = UNSET,
+        attributes0value: str | Unset = UNSET,
+        attributes1name: str | Unset = UNSET,
+        attributes1value: str | Unset = UNSET,
         timeout: float | None = None,
     ) -> ListContactsReply:
         """Get Contacts
@@ -91,12 +108,100 @@ class Operations:
             "get",
             "/contacts/",
             lambda: list_contacts._get_kwargs(
-                mobile=mobile,
                 name=name,
-                page=page,
+                mobile=mobile,
+                tags=tags,
+                order=order,
+                optin=optin,
+                incoming_blocked=incoming_blocked,
+                source=source,
                 limit=limit,
+                page=page,
+                skip=skip,
+                attributes0name=attributes0name,
+                attributes0value=attributes0value,
+                attributes1name=attributes1name,
+                attributes1value=attributes1value,
             ),
             list_contacts._parse_success,
+            timeout,
+        )
+
+    def get_contact(
+        self,
+        id: str,
+        *,
+        timeout: float | None = None,
+    ) -> ContactReply:
+        """Get Contact By Id
+
+        Reads one contact.
+        """
+        return self._call(
+            "get",
+            "/contacts/{id}",
+            lambda: get_contact._get_kwargs(
+                id=id,
+            ),
+            get_contact._parse_success,
+            timeout,
+        )
+
+    def update_contact(
+        self,
+        id: str,
+        body: UpdateContactRequest,
+        *,
+        timeout: float | None = None,
+    ) -> ContactReply:
+        """Update Contact
+
+        Updates one contact. What is not given stays as it is.
+        """
+        return self._call(
+            "put",
+            "/contacts/{id}",
+            lambda: update_contact._get_kwargs(
+                id=id,
+                body=body,
+            ),
+            update_contact._parse_success,
+            timeout,
+        )
+
+    def list_contact_lists(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> ListContactListsReply:
+        """Get Contact Lists
+
+        The lists that contacts can be on. The contacts page links to a page of this name, which is not at
+        hand: path and reply are those of the call that the vendor's own app makes of its internal API.
+        """
+        return self._call(
+            "get",
+            "/contacts/lists",
+            lambda: list_contact_lists._get_kwargs(),
+            list_contact_lists._parse_success,
+            timeout,
+        )
+
+    def list_tags(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> ListTagsReply:
+        """Get Tags
+
+        The tags of the settings, which are those that a contact can have. A third party's catalogue of the
+        vendor's pages names the path; the reply is a guess.
+        """
+        return self._call(
+            "get",
+            "/settings/tags",
+            lambda: list_tags._get_kwargs(),
+            list_tags._parse_success,
             timeout,
         )
 
@@ -132,10 +237,20 @@ class AsyncOperations:
     async def list_contacts(
         self,
         *,
-        mobile: str | Unset = UNSET,
         name: str | Unset = UNSET,
-        page: int | Unset = UNSET,
+        mobile: str | Unset = UNSET,
+        tags: str | Unset = UNSET,
+        order: ListContactsOrder | Unset = UNSET,
+        optin: bool | Unset = UNSET,
+        incoming_blocked: bool | Unset = UNSET,
+        source: ListContactsSource | Unset = UNSET,
         limit: int | Unset = UNSET,
+        page: int | Unset = UNSET,
+        skip: int | Unset = UNSET,
+        attributes0name: str | Unset = UNSET,
+        attributes0value: str | Unset = UNSET,
+        attributes1name: str | Unset = UNSET,
+        attributes1value: str | Unset = UNSET,
         timeout: float | None = None,
     ) -> ListContactsReply:
         """Get Contacts
@@ -146,11 +261,99 @@ class AsyncOperations:
             "get",
             "/contacts/",
             lambda: list_contacts._get_kwargs(
-                mobile=mobile,
                 name=name,
-                page=page,
+                mobile=mobile,
+                tags=tags,
+                order=order,
+                optin=optin,
+                incoming_blocked=incoming_blocked,
+                source=source,
                 limit=limit,
+                page=page,
+                skip=skip,
+                attributes0name=attributes0name,
+                attributes0value=attributes0value,
+                attributes1name=attributes1name,
+                attributes1value=attributes1value,
             ),
             list_contacts._parse_success,
+            timeout,
+        )
+
+    async def get_contact(
+        self,
+        id: str,
+        *,
+        timeout: float | None = None,
+    ) -> ContactReply:
+        """Get Contact By Id
+
+        Reads one contact.
+        """
+        return await self._call(
+            "get",
+            "/contacts/{id}",
+            lambda: get_contact._get_kwargs(
+                id=id,
+            ),
+            get_contact._parse_success,
+            timeout,
+        )
+
+    async def update_contact(
+        self,
+        id: str,
+        body: UpdateContactRequest,
+        *,
+        timeout: float | None = None,
+    ) -> ContactReply:
+        """Update Contact
+
+        Updates one contact. What is not given stays as it is.
+        """
+        return await self._call(
+            "put",
+            "/contacts/{id}",
+            lambda: update_contact._get_kwargs(
+                id=id,
+                body=body,
+            ),
+            update_contact._parse_success,
+            timeout,
+        )
+
+    async def list_contact_lists(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> ListContactListsReply:
+        """Get Contact Lists
+
+        The lists that contacts can be on. The contacts page links to a page of this name, which is not at
+        hand: path and reply are those of the call that the vendor's own app makes of its internal API.
+        """
+        return await self._call(
+            "get",
+            "/contacts/lists",
+            lambda: list_contact_lists._get_kwargs(),
+            list_contact_lists._parse_success,
+            timeout,
+        )
+
+    async def list_tags(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> ListTagsReply:
+        """Get Tags
+
+        The tags of the settings, which are those that a contact can have. A third party's catalogue of the
+        vendor's pages names the path; the reply is a guess.
+        """
+        return await self._call(
+            "get",
+            "/settings/tags",
+            lambda: list_tags._get_kwargs(),
+            list_tags._parse_success,
             timeout,
         )

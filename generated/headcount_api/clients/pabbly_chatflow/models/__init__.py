@@ -4,28 +4,48 @@
 
 from .attribute import Attribute
 from .contact import Contact
+from .contact_list import ContactList
 from .contact_on_duplicate import ContactOnDuplicate
+from .contact_reply import ContactReply
 from .create_contacts_on_duplicate import CreateContactsOnDuplicate
 from .create_contacts_reply import CreateContactsReply
 from .create_contacts_result import CreateContactsResult
 from .error_reply import ErrorReply
 from .failed_contact import FailedContact
+from .list_contact_lists_reply import ListContactListsReply
+from .list_contact_lists_result import ListContactListsResult
+from .list_contacts_order import ListContactsOrder
 from .list_contacts_reply import ListContactsReply
 from .list_contacts_result import ListContactsResult
+from .list_contacts_source import ListContactsSource
+from .list_tags_reply import ListTagsReply
+from .list_tags_result import ListTagsResult
 from .stored_attribute import StoredAttribute
 from .stored_contact import StoredContact
+from .tag import Tag
+from .update_contact_request import UpdateContactRequest
 
 __all__ = (
     "Attribute",
     "Contact",
+    "ContactList",
     "ContactOnDuplicate",
+    "ContactReply",
     "CreateContactsOnDuplicate",
     "CreateContactsReply",
     "CreateContactsResult",
     "ErrorReply",
     "FailedContact",
+    "ListContactListsReply",
+    "ListContactListsResult",
+    "ListContactsOrder",
     "ListContactsReply",
     "ListContactsResult",
+    "ListContactsSource",
+    "ListTagsReply",
+    "ListTagsResult",
     "StoredAttribute",
     "StoredContact",
+    "Tag",
+    "UpdateContactRequest",
 )

@@ -19,23 +19,27 @@ T = TypeVar("T", bound="StoredContact")
 
 @_attrs_define
 class StoredContact:
-    """A contact as the vendor tells it: with `_id` and the dates where it is listed, without where it was created.
+    """A contact as the vendor tells it: with `_id` and the dates where it is listed or read, without where it was created.
+    A read one has a number `__v`, too, which no generator can name.
 
-    Attributes:
-        field_id (str | Unset):
-        mobile (str | Unset):
-        name (str | Unset):
-        optin (bool | Unset):
-        incoming_blocked (bool | Unset):
-        tags (list[str] | Unset):
-        attributes (list[StoredAttribute] | Unset):
-        source (str | Unset):
-        list_ (list[str] | Unset): The names of the lists that the contact is on.
-        country_code (str | Unset):
-        status (str | Unset):
-        created_at (str | Unset):
-        updated_at (str | Unset):
-        last_active (str | Unset):
+        Attributes:
+            field_id (str | Unset):
+            mobile (str | Unset):
+            name (str | Unset):
+            optin (bool | Unset):
+            incoming_blocked (bool | Unset):
+            tags (list[str] | Unset):
+            attributes (list[StoredAttribute] | Unset):
+            source (str | Unset):
+            list_ (list[str] | Unset): The names of the lists that the contact is on.
+            setting_id (str | Unset):
+            user_id (str | Unset):
+            broadcast_ids (list[str] | Unset):
+            country_code (str | Unset):
+            status (str | Unset):
+            created_at (str | Unset):
+            updated_at (str | Unset):
+            last_active (str | Unset):
     """
 
     field_id: str | Unset = UNSET
@@ -47,6 +51,9 @@ class StoredContact:
     attributes: list[StoredAttribute] | Unset = UNSET
     source: str | Unset = UNSET
     list_: list[str] | Unset = UNSET
+    setting_id: str | Unset = UNSET
+    user_id: str | Unset = UNSET
+    broadcast_ids: list[str] | Unset = UNSET
     country_code: str | Unset = UNSET
     status: str | Unset = UNSET
     created_at: str | Unset = UNSET
@@ -82,6 +89,14 @@ class StoredContact:
         if not isinstance(self.list_, Unset):
             list_ = self.list_
 
+        setting_id = self.setting_id
+
+        user_id = self.user_id
+
+        broadcast_ids: list[str] | Unset = UNSET
+        if not isinstance(self.broadcast_ids, Unset):
+            broadcast_ids = self.broadcast_ids
+
         country_code = self.country_code
 
         status = self.status
@@ -113,6 +128,12 @@ class StoredContact:
             field_dict["source"] = source
         if list_ is not UNSET:
             field_dict["list"] = list_
+        if setting_id is not UNSET:
+            field_dict["settingId"] = setting_id
+        if user_id is not UNSET:
+            field_dict["userId"] = user_id
+        if broadcast_ids is not UNSET:
+            field_dict["broadcastIds"] = broadcast_ids
         if country_code is not UNSET:
             field_dict["countryCode"] = country_code
         if status is not UNSET:
@@ -156,6 +177,12 @@ class StoredContact:
 
         list_ = cast(list[str], d.pop("list", UNSET))
 
+        setting_id = d.pop("settingId", UNSET)
+
+        user_id = d.pop("userId", UNSET)
+
+        broadcast_ids = cast(list[str], d.pop("broadcastIds", UNSET))
+
         country_code = d.pop("countryCode", UNSET)
 
         status = d.pop("status", UNSET)
@@ -176,6 +203,9 @@ class StoredContact:
             attributes=attributes,
             source=source,
             list_=list_,
+            setting_id=setting_id,
+            user_id=user_id,
+            broadcast_ids=broadcast_ids,
             country_code=country_code,
             status=status,
             created_at=created_at,

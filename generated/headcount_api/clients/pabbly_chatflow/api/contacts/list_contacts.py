@@ -7,27 +7,67 @@ import httpx
 from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.error_reply import ErrorReply
+from ...models.list_contacts_order import ListContactsOrder
 from ...models.list_contacts_reply import ListContactsReply
+from ...models.list_contacts_source import ListContactsSource
 from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
-    mobile: str | Unset = UNSET,
     name: str | Unset = UNSET,
-    page: int | Unset = UNSET,
+    mobile: str | Unset = UNSET,
+    tags: str | Unset = UNSET,
+    order: ListContactsOrder | Unset = UNSET,
+    optin: bool | Unset = UNSET,
+    incoming_blocked: bool | Unset = UNSET,
+    source: ListContactsSource | Unset = UNSET,
     limit: int | Unset = UNSET,
+    page: int | Unset = UNSET,
+    skip: int | Unset = UNSET,
+    attributes0name: str | Unset = UNSET,
+    attributes0value: str | Unset = UNSET,
+    attributes1name: str | Unset = UNSET,
+    attributes1value: str | Unset = UNSET,
 ) -> dict[str, Any]:
 
     params: dict[str, Any] = {}
 
+    params["name"] = name
+
     params["mobile"] = mobile
 
-    params["name"] = name
+    params["tags"] = tags
+
+    json_order: int | Unset = UNSET
+    if not isinstance(order, Unset):
+        json_order = order
+
+    params["order"] = json_order
+
+    params["optin"] = optin
+
+    params["incomingBlocked"] = incoming_blocked
+
+    json_source: str | Unset = UNSET
+    if not isinstance(source, Unset):
+        json_source = source
+
+    params["source"] = json_source
+
+    params["limit"] = limit
 
     params["page"] = page
 
-    params["limit"] = limit
+    params["skip"] = skip
+
+    params["attributes[0][name]"] = attributes0name
+
+    params["attributes[0][value]"] = attributes0value
+
+    params["attributes[1][name]"] = attributes1name
+
+    params["attributes[1][value]"] = attributes1value
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -113,20 +153,40 @@ def _build_response(
 def sync_detailed(
     *,
     client: AuthenticatedClient,
-    mobile: str | Unset = UNSET,
     name: str | Unset = UNSET,
-    page: int | Unset = UNSET,
+    mobile: str | Unset = UNSET,
+    tags: str | Unset = UNSET,
+    order: ListContactsOrder | Unset = UNSET,
+    optin: bool | Unset = UNSET,
+    incoming_blocked: bool | Unset = UNSET,
+    source: ListContactsSource | Unset = UNSET,
     limit: int | Unset = UNSET,
+    page: int | Unset = UNSET,
+    skip: int | Unset = UNSET,
+    attributes0name: str | Unset = UNSET,
+    attributes0value: str | Unset = UNSET,
+    attributes1name: str | Unset = UNSET,
+    attributes1value: str | Unset = UNSET,
 ) -> Response[ErrorReply | ListContactsReply]:
     """Get Contacts
 
      Lists the contacts of the account, page by page. The path ends with a slash, as its page has it.
 
     Args:
-        mobile (str | Unset):
         name (str | Unset):
-        page (int | Unset):
+        mobile (str | Unset):
+        tags (str | Unset):
+        order (ListContactsOrder | Unset):
+        optin (bool | Unset):
+        incoming_blocked (bool | Unset):
+        source (ListContactsSource | Unset):
         limit (int | Unset):
+        page (int | Unset):
+        skip (int | Unset):
+        attributes0name (str | Unset):
+        attributes0value (str | Unset):
+        attributes1name (str | Unset):
+        attributes1value (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -137,10 +197,20 @@ def sync_detailed(
     """
 
     kwargs = _get_kwargs(
-        mobile=mobile,
         name=name,
-        page=page,
+        mobile=mobile,
+        tags=tags,
+        order=order,
+        optin=optin,
+        incoming_blocked=incoming_blocked,
+        source=source,
         limit=limit,
+        page=page,
+        skip=skip,
+        attributes0name=attributes0name,
+        attributes0value=attributes0value,
+        attributes1name=attributes1name,
+        attributes1value=attributes1value,
     )
 
     response = client.get_httpx_client().request(
@@ -153,20 +223,40 @@ def sync_detailed(
 def sync(
     *,
     client: AuthenticatedClient,
-    mobile: str | Unset = UNSET,
     name: str | Unset = UNSET,
-    page: int | Unset = UNSET,
+    mobile: str | Unset = UNSET,
+    tags: str | Unset = UNSET,
+    order: ListContactsOrder | Unset = UNSET,
+    optin: bool | Unset = UNSET,
+    incoming_blocked: bool | Unset = UNSET,
+    source: ListContactsSource | Unset = UNSET,
     limit: int | Unset = UNSET,
+    page: int | Unset = UNSET,
+    skip: int | Unset = UNSET,
+    attributes0name: str | Unset = UNSET,
+    attributes0value: str | Unset = UNSET,
+    attributes1name: str | Unset = UNSET,
+    attributes1value: str | Unset = UNSET,
 ) -> ErrorReply | ListContactsReply | None:
     """Get Contacts
 
      Lists the contacts of the account, page by page. The path ends with a slash, as its page has it.
 
     Args:
-        mobile (str | Unset):
         name (str | Unset):
-        page (int | Unset):
+        mobile (str | Unset):
+        tags (str | Unset):
+        order (ListContactsOrder | Unset):
+        optin (bool | Unset):
+        incoming_blocked (bool | Unset):
+        source (ListContactsSource | Unset):
         limit (int | Unset):
+        page (int | Unset):
+        skip (int | Unset):
+        attributes0name (str | Unset):
+        attributes0value (str | Unset):
+        attributes1name (str | Unset):
+        attributes1value (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -178,30 +268,60 @@ def sync(
 
     return sync_detailed(
         client=client,
-        mobile=mobile,
         name=name,
-        page=page,
+        mobile=mobile,
+        tags=tags,
+        order=order,
+        optin=optin,
+        incoming_blocked=incoming_blocked,
+        source=source,
         limit=limit,
+        page=page,
+        skip=skip,
+        attributes0name=attributes0name,
+        attributes0value=attributes0value,
+        attributes1name=attributes1name,
+        attributes1value=attributes1value,
     ).parsed
 
 
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
-    mobile: str | Unset = UNSET,
     name: str | Unset = UNSET,
-    page: int | Unset = UNSET,
+    mobile: str | Unset = UNSET,
+    tags: str | Unset = UNSET,
+    order: ListContactsOrder | Unset = UNSET,
+    optin: bool | Unset = UNSET,
+    incoming_blocked: bool | Unset = UNSET,
+    source: ListContactsSource | Unset = UNSET,
     limit: int | Unset = UNSET,
+    page: int | Unset = UNSET,
+    skip: int | Unset = UNSET,
+    attributes0name: str | Unset = UNSET,
+    attributes0value: str | Unset = UNSET,
+    attributes1name: str | Unset = UNSET,
+    attributes1value: str | Unset = UNSET,
 ) -> Response[ErrorReply | ListContactsReply]:
     """Get Contacts
 
      Lists the contacts of the account, page by page. The path ends with a slash, as its page has it.
 
     Args:
-        mobile (str | Unset):
         name (str | Unset):
-        page (int | Unset):
+        mobile (str | Unset):
+        tags (str | Unset):
+        order (ListContactsOrder | Unset):
+        optin (bool | Unset):
+        incoming_blocked (bool | Unset):
+        source (ListContactsSource | Unset):
         limit (int | Unset):
+        page (int | Unset):
+        skip (int | Unset):
+        attributes0name (str | Unset):
+        attributes0value (str | Unset):
+        attributes1name (str | Unset):
+        attributes1value (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -212,10 +332,20 @@ async def asyncio_detailed(
     """
 
     kwargs = _get_kwargs(
-        mobile=mobile,
         name=name,
-        page=page,
+        mobile=mobile,
+        tags=tags,
+        order=order,
+        optin=optin,
+        incoming_blocked=incoming_blocked,
+        source=source,
         limit=limit,
+        page=page,
+        skip=skip,
+        attributes0name=attributes0name,
+        attributes0value=attributes0value,
+        attributes1name=attributes1name,
+        attributes1value=attributes1value,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -226,20 +356,40 @@ async def asyncio_detailed(
 async def asyncio(
     *,
     client: AuthenticatedClient,
-    mobile: str | Unset = UNSET,
     name: str | Unset = UNSET,
-    page: int | Unset = UNSET,
+    mobile: str | Unset = UNSET,
+    tags: str | Unset = UNSET,
+    order: ListContactsOrder | Unset = UNSET,
+    optin: bool | Unset = UNSET,
+    incoming_blocked: bool | Unset = UNSET,
+    source: ListContactsSource | Unset = UNSET,
     limit: int | Unset = UNSET,
+    page: int | Unset = UNSET,
+    skip: int | Unset = UNSET,
+    attributes0name: str | Unset = UNSET,
+    attributes0value: str | Unset = UNSET,
+    attributes1name: str | Unset = UNSET,
+    attributes1value: str | Unset = UNSET,
 ) -> ErrorReply | ListContactsReply | None:
     """Get Contacts
 
      Lists the contacts of the account, page by page. The path ends with a slash, as its page has it.
 
     Args:
-        mobile (str | Unset):
         name (str | Unset):
-        page (int | Unset):
+        mobile (str | Unset):
+        tags (str | Unset):
+        order (ListContactsOrder | Unset):
+        optin (bool | Unset):
+        incoming_blocked (bool | Unset):
+        source (ListContactsSource | Unset):
         limit (int | Unset):
+        page (int | Unset):
+        skip (int | Unset):
+        attributes0name (str | Unset):
+        attributes0value (str | Unset):
+        attributes1name (str | Unset):
+        attributes1value (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -252,9 +402,19 @@ async def asyncio(
     return (
         await asyncio_detailed(
             client=client,
-            mobile=mobile,
             name=name,
-            page=page,
+            mobile=mobile,
+            tags=tags,
+            order=order,
+            optin=optin,
+            incoming_blocked=incoming_blocked,
+            source=source,
             limit=limit,
+            page=page,
+            skip=skip,
+            attributes0name=attributes0name,
+            attributes0value=attributes0value,
+            attributes1name=attributes1name,
+            attributes1value=attributes1value,
         )
     ).parsed
