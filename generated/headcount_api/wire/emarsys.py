@@ -17,6 +17,25 @@ CreateKey: TypeAlias = Annotated[
 ]
 
 
+Key: TypeAlias = Annotated[
+    str | int,
+    Meta(
+        description="The ID of the field which identifies the contacts, `id` or `uid`; 3 (email) where it is omitted."
+    ),
+]
+
+
+KeyValue: TypeAlias = Annotated[str | int, Meta(description="A value of the key field.")]
+
+
+ContactListId: TypeAlias = Annotated[int, Meta(description="An existing contact list.")]
+
+
+class DeleteContactsRequest(Struct):
+    key_id: Key | UnsetType = UNSET
+    contact_list_id: ContactListId | UnsetType = UNSET
+
+
 FieldValue1: TypeAlias = Annotated[
     list[str],
     Meta(
@@ -80,17 +99,47 @@ Contact: TypeAlias = Annotated[
 ]
 
 
+ContactUpdate: TypeAlias = Annotated[
+    dict[str, FieldValue],
+    Meta(
+        description="What is to be changed: values by field ID, the value of the key among them, and `source_id`, an ID assigned to the application that changes it. `id` and `uid` where they are the key.",
+        min_length=1,
+    ),
+]
+
+
 ErrorsByKey: TypeAlias = dict[str, MessagesByCode]
 
 
 class CreateContactsRequest(Struct):
-    contacts: Annotated[
-        list[Contact],
-        Meta(
-            description="The contacts. The maximum size of the array is 1,000.", max_length=1000, min_length=1
-        ),
-    ]
     key_id: CreateKey | UnsetType = UNSET
+    contacts: (
+        Annotated[
+            list[Contact],
+            Meta(
+                description="The contacts. The maximum size of the array is 1,000.",
+                max_length=1000,
+                min_length=1,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class UpdateContactsRequest(Struct):
+    key_id: Key | UnsetType = UNSET
+    contact_list_id: ContactListId | UnsetType = UNSET
+    contacts: (
+        Annotated[
+            list[ContactUpdate],
+            Meta(
+                description="The contacts. The maximum size of the array is 1,000.",
+                max_length=1000,
+                min_length=1,
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 Errors: TypeAlias = Annotated[
@@ -111,11 +160,39 @@ class CheckContactIdsResult(Struct):
 
 
 class CreateContactsResult(Struct):
+    id: (
+        Annotated[int | str, Meta(description="The ID of the one contact that was the body itself.")]
+        | UnsetType
+    ) = UNSET
     ids: (
         Annotated[
             list[int | str], Meta(description="The IDs of the created contacts. Their order is not promised.")
         ]
         | UnsetType
+    ) = UNSET
+    errors: Errors | UnsetType = UNSET
+
+
+class UpdateContactsResult(Struct):
+    id: (
+        Annotated[int | str, Meta(description="The ID of the one contact that was the body itself.")]
+        | UnsetType
+    ) = UNSET
+    ids: (
+        Annotated[
+            list[int | str | list[int | str]],
+            Meta(
+                description="The IDs of the contacts, texts of those that were there, integers of those that were created. Their order is not promised."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    errors: Errors | UnsetType = UNSET
+
+
+class DeleteContactsResult(Struct):
+    deleted_contacts: (
+        Annotated[int | str, Meta(description="How many contacts were deleted.")] | UnsetType
     ) = UNSET
     errors: Errors | UnsetType = UNSET
 
@@ -130,3 +207,15 @@ class CreateContactsReply(Struct):
     replyCode: int | UnsetType = UNSET
     replyText: str | UnsetType = UNSET
     data: CreateContactsResult | str | UnsetType = UNSET
+
+
+class UpdateContactsReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: UpdateContactsResult | str | UnsetType = UNSET
+
+
+class DeleteContactsReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: DeleteContactsResult | str | list[Any] | UnsetType = UNSET

@@ -60,6 +60,7 @@ class Call:
 
     number: of the API call, from 1 per vendor, token calls left out (a token call has 0).
     parameters: path, query and header parameters by name, checked, as JSON values.
+    query: the whole query as it came, for parameters whose names no spec can know.
     violation: where the body breaks the schema, for people; None when it keeps to it.
     """
 
@@ -68,6 +69,7 @@ class Call:
     path: str
     headers: Headers
     parameters: Mapping[str, Any] = attrs.Factory(dict)
+    query: Sequence[tuple[str, str]] = ()
     body: Any = None
     violation: str | None = None
 
@@ -217,7 +219,7 @@ class Vendor(ABC, Generic[S]):
             parameters = operation.read_parameters(in_path, query, call.headers)
         except ValueError as error:
             return self.refuse(Refusal.INVALID, str(error), call)
-        call = attrs.evolve(call, parameters=parameters)
+        call = attrs.evolve(call, parameters=parameters, query=query)
         if operation.bodies and (operation.body_required or payload.content):
             if payload.media_type not in operation.bodies:
                 return self.refuse(Refusal.MEDIA_TYPE, f"expected {', '.join(operation.bodies)}", call)

@@ -11,7 +11,13 @@ from ..models.check_contact_ids_reply import CheckContactIdsReply
 from ..models.check_contact_ids_request import CheckContactIdsRequest
 from ..models.create_contacts_reply import CreateContactsReply
 from ..models.create_contacts_request import CreateContactsRequest
-from .contacts import check_contact_ids, create_contacts
+from ..models.delete_contacts_reply import DeleteContactsReply
+from ..models.delete_contacts_request import DeleteContactsRequest
+from ..models.update_contacts_create_if_not_exists import UpdateContactsCreateIfNotExists
+from ..models.update_contacts_reply import UpdateContactsReply
+from ..models.update_contacts_request import UpdateContactsRequest
+from ..types import UNSET, Unset
+from .contacts import check_contact_ids, create_contacts, delete_contacts, update_contacts
 
 T = TypeVar("T")
 
@@ -51,6 +57,30 @@ class Operations:
     def __init__(self, call: Call) -> None:
         self._call = call
 
+    def update_contacts(
+        self,
+        body: UpdateContactsRequest,
+        *,
+        create_if_not_exists: UpdateContactsCreateIfNotExists | Unset = UNSET,
+        timeout: float | None = None,
+    ) -> UpdateContactsReply:
+        """Updating one or more contacts
+
+        Replaces the fields that are given and leaves the others. With `create_if_not_exists` a contact that
+        is not there is created. Calls for one key at the same time can be answered with 2009 though nothing
+        was created.
+        """
+        return self._call(
+            "put",
+            "/contact",
+            lambda: update_contacts._get_kwargs(
+                body=body,
+                create_if_not_exists=create_if_not_exists,
+            ),
+            update_contacts._parse_success,
+            timeout,
+        )
+
     def create_contacts(
         self,
         body: CreateContactsRequest,
@@ -68,6 +98,27 @@ class Operations:
                 body=body,
             ),
             create_contacts._parse_success,
+            timeout,
+        )
+
+    def delete_contacts(
+        self,
+        body: DeleteContactsRequest,
+        *,
+        timeout: float | None = None,
+    ) -> DeleteContactsReply:
+        """Deleting one or more contacts
+
+        Deletes the contact with this value of the key field, or each of those with one of these values. It
+        cannot be undone. Where several contacts have one value, none of them is deleted.
+        """
+        return self._call(
+            "post",
+            "/contact/delete",
+            lambda: delete_contacts._get_kwargs(
+                body=body,
+            ),
+            delete_contacts._parse_success,
             timeout,
         )
 
@@ -95,6 +146,30 @@ class AsyncOperations:
     def __init__(self, call: AsyncCall) -> None:
         self._call = call
 
+    async def update_contacts(
+        self,
+        body: UpdateContactsRequest,
+        *,
+        create_if_not_exists: UpdateContactsCreateIfNotExists | Unset = UNSET,
+        timeout: float | None = None,
+    ) -> UpdateContactsReply:
+        """Updating one or more contacts
+
+        Replaces the fields that are given and leaves the others. With `create_if_not_exists` a contact that
+        is not there is created. Calls for one key at the same time can be answered with 2009 though nothing
+        was created.
+        """
+        return await self._call(
+            "put",
+            "/contact",
+            lambda: update_contacts._get_kwargs(
+                body=body,
+                create_if_not_exists=create_if_not_exists,
+            ),
+            update_contacts._parse_success,
+            timeout,
+        )
+
     async def create_contacts(
         self,
         body: CreateContactsRequest,
@@ -112,6 +187,27 @@ class AsyncOperations:
                 body=body,
             ),
             create_contacts._parse_success,
+            timeout,
+        )
+
+    async def delete_contacts(
+        self,
+        body: DeleteContactsRequest,
+        *,
+        timeout: float | None = None,
+    ) -> DeleteContactsReply:
+        """Deleting one or more contacts
+
+        Deletes the contact with this value of the key field, or each of those with one of these values. It
+        cannot be undone. Where several contacts have one value, none of them is deleted.
+        """
+        return await self._call(
+            "post",
+            "/contact/delete",
+            lambda: delete_contacts._get_kwargs(
+                body=body,
+            ),
+            delete_contacts._parse_success,
             timeout,
         )
 

@@ -6,9 +6,13 @@ from .check_contact_ids_reply import CheckContactIdsReply
 from .check_contact_ids_request import CheckContactIdsRequest
 from .check_contact_ids_result import CheckContactIdsResult
 from .contact import Contact
+from .contact_update import ContactUpdate
 from .create_contacts_reply import CreateContactsReply
 from .create_contacts_request import CreateContactsRequest
 from .create_contacts_result import CreateContactsResult
+from .delete_contacts_reply import DeleteContactsReply
+from .delete_contacts_request import DeleteContactsRequest
+from .delete_contacts_result import DeleteContactsResult
 from .error_reply import ErrorReply
 from .errors_by_key import ErrorsByKey
 from .ids_by_key import IdsByKey
@@ -16,15 +20,23 @@ from .messages_by_code import MessagesByCode
 from .token import Token
 from .token_error import TokenError
 from .token_request import TokenRequest
+from .update_contacts_create_if_not_exists import UpdateContactsCreateIfNotExists
+from .update_contacts_reply import UpdateContactsReply
+from .update_contacts_request import UpdateContactsRequest
+from .update_contacts_result import UpdateContactsResult
 
 __all__ = (
     "CheckContactIdsReply",
     "CheckContactIdsRequest",
     "CheckContactIdsResult",
     "Contact",
+    "ContactUpdate",
     "CreateContactsReply",
     "CreateContactsRequest",
     "CreateContactsResult",
+    "DeleteContactsReply",
+    "DeleteContactsRequest",
+    "DeleteContactsResult",
     "ErrorReply",
     "ErrorsByKey",
     "IdsByKey",
@@ -32,4 +44,8 @@ __all__ = (
     "Token",
     "TokenError",
     "TokenRequest",
+    "UpdateContactsCreateIfNotExists",
+    "UpdateContactsReply",
+    "UpdateContactsRequest",
+    "UpdateContactsResult",
 )

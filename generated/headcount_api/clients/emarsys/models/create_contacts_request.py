@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define as _attrs_define
+from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
@@ -18,37 +19,39 @@ T = TypeVar("T", bound="CreateContactsRequest")
 
 @_attrs_define
 class CreateContactsRequest:
-    """
+    """Contacts in a list, or one contact as the body itself, with the key beside its fields.
+
     Attributes:
-        contacts (list[Contact]): The contacts. The maximum size of the array is 1,000.
         key_id (int | str | Unset): The ID of the field which identifies the contacts; 3 (email) where it is omitted.
             The internal ID (`id`, `uid`) is refused on creation.
+        contacts (list[Contact] | Unset): The contacts. The maximum size of the array is 1,000.
     """
 
-    contacts: list[Contact]
     key_id: int | str | Unset = UNSET
+    contacts: list[Contact] | Unset = UNSET
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        contacts = []
-        for contacts_item_data in self.contacts:
-            contacts_item = contacts_item_data.to_dict()
-            contacts.append(contacts_item)
-
         key_id: int | str | Unset
         if isinstance(self.key_id, Unset):
             key_id = UNSET
         else:
             key_id = self.key_id
 
-        field_dict: dict[str, Any] = {}
+        contacts: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.contacts, Unset):
+            contacts = []
+            for contacts_item_data in self.contacts:
+                contacts_item = contacts_item_data.to_dict()
+                contacts.append(contacts_item)
 
-        field_dict.update(
-            {
-                "contacts": contacts,
-            }
-        )
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update({})
         if key_id is not UNSET:
             field_dict["key_id"] = key_id
+        if contacts is not UNSET:
+            field_dict["contacts"] = contacts
 
         return field_dict
 
@@ -57,12 +60,6 @@ class CreateContactsRequest:
         from ..models.contact import Contact  # noqa: PLC0415
 
         d = dict(src_dict)
-        contacts = []
-        _contacts = d.pop("contacts")
-        for contacts_item_data in _contacts:
-            contacts_item = Contact.from_dict(contacts_item_data)
-
-            contacts.append(contacts_item)
 
         def _parse_key_id(data: object) -> int | str | Unset:
             if isinstance(data, Unset):
@@ -71,9 +68,35 @@ class CreateContactsRequest:
 
         key_id = _parse_key_id(d.pop("key_id", UNSET))
 
+        _contacts = d.pop("contacts", UNSET)
+        contacts: list[Contact] | Unset = UNSET
+        if _contacts is not UNSET:
+            contacts = []
+            for contacts_item_data in _contacts:
+                contacts_item = Contact.from_dict(contacts_item_data)
+
+                contacts.append(contacts_item)
+
         create_contacts_request = cls(
-            contacts=contacts,
             key_id=key_id,
+            contacts=contacts,
         )
 
+        create_contacts_request.additional_properties = d
         return create_contacts_request
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

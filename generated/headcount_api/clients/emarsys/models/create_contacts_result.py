@@ -22,17 +22,25 @@ T = TypeVar("T", bound="CreateContactsResult")
 class CreateContactsResult:
     """
     Attributes:
+        id (int | str | Unset): The ID of the one contact that was the body itself.
         ids (list[int | str] | Unset): The IDs of the created contacts. Their order is not promised.
         errors (ErrorsByKey | list[MessagesByCode] | Unset): Errors by the value of the key field. Absent or an empty
             list where there is none.
     """
 
+    id: int | str | Unset = UNSET
     ids: list[int | str] | Unset = UNSET
     errors: ErrorsByKey | list[MessagesByCode] | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         from ..models.errors_by_key import ErrorsByKey  # noqa: PLC0415
+
+        id: int | str | Unset
+        if isinstance(self.id, Unset):
+            id = UNSET
+        else:
+            id = self.id
 
         ids: list[int | str] | Unset = UNSET
         if not isinstance(self.ids, Unset):
@@ -56,6 +64,8 @@ class CreateContactsResult:
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({})
+        if id is not UNSET:
+            field_dict["id"] = id
         if ids is not UNSET:
             field_dict["ids"] = ids
         if errors is not UNSET:
@@ -69,6 +79,14 @@ class CreateContactsResult:
         from ..models.messages_by_code import MessagesByCode  # noqa: PLC0415
 
         d = dict(src_dict)
+
+        def _parse_id(data: object) -> int | str | Unset:
+            if isinstance(data, Unset):
+                return data
+            return cast(int | str | Unset, data)
+
+        id = _parse_id(d.pop("id", UNSET))
+
         _ids = d.pop("ids", UNSET)
         ids: list[int | str] | Unset = UNSET
         if _ids is not UNSET:
@@ -109,6 +127,7 @@ class CreateContactsResult:
         errors = _parse_errors(d.pop("errors", UNSET))
 
         create_contacts_result = cls(
+            id=id,
             ids=ids,
             errors=errors,
         )

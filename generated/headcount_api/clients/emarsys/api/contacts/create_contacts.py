@@ -126,7 +126,8 @@ def sync_detailed(
      Creates multiple new contacts all at once.
 
     Args:
-        body (CreateContactsRequest):
+        body (CreateContactsRequest): Contacts in a list, or one contact as the body itself, with
+            the key beside its fields.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -157,7 +158,8 @@ def sync(
      Creates multiple new contacts all at once.
 
     Args:
-        body (CreateContactsRequest):
+        body (CreateContactsRequest): Contacts in a list, or one contact as the body itself, with
+            the key beside its fields.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -183,7 +185,8 @@ async def asyncio_detailed(
      Creates multiple new contacts all at once.
 
     Args:
-        body (CreateContactsRequest):
+        body (CreateContactsRequest): Contacts in a list, or one contact as the body itself, with
+            the key beside its fields.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -212,7 +215,8 @@ async def asyncio(
      Creates multiple new contacts all at once.
 
     Args:
-        body (CreateContactsRequest):
+        body (CreateContactsRequest): Contacts in a list, or one contact as the body itself, with
+            the key beside its fields.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
