@@ -16,7 +16,7 @@ from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
 from headcount.destinations.base import SILENT, check_mode, guarded, identifier, identifier_of
 from headcount.outcome import Kind, Problem, Status
-from headcount.records.check import ContactCheck
+from headcount.records.check import SchemaCheck
 from headcount.records.fields import Layout
 from headcount.transport import Auth
 
@@ -43,7 +43,7 @@ class Account(ABC):
     requests_per_second: float | None = None
     auth: Auth
     layout: Layout
-    check: ContactCheck
+    check: SchemaCheck
 
     @property
     def behaviour(self) -> Behaviour:

@@ -19,7 +19,7 @@ from headcount.core.jobs import Behaviour
 from headcount.core.text import is_utf8
 from headcount.errors import UsageError
 from headcount.outcome import Kind, Problem
-from headcount.records.check import ContactCheck, text_values
+from headcount.records.check import SchemaCheck, text_values
 from headcount.records.decode import decoded as decoded
 from headcount.records.fields import Layout
 from headcount.records.masking import Words, mask
@@ -46,7 +46,7 @@ class Destination(Protocol):
         ...
 
     @property
-    def check(self) -> ContactCheck:
+    def check(self) -> SchemaCheck:
         """The check of one contact against the vendor's spec."""
         ...
 

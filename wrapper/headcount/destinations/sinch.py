@@ -1,4 +1,4 @@
-"""Sinch Conversation: the batch service's `POST /v1/projects/{project_id}/contacts`.
+"""Sinch Conversation: the batch service's `POST` and `DELETE /v1/projects/{project_id}/contacts`.
 
 It answers with an empty success and works asynchronously: what it takes is `accepted`. What is said of replies
 is the vendor's page unless marked; specs/README.md has the evidence for the rest.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
-from urllib.parse import urlencode
+from typing import Any, ClassVar, Self
+from urllib.parse import quote, urlencode
 
 import attrs
 import msgspec
@@ -37,8 +37,9 @@ from headcount.destinations.base import (
 from headcount.errors import UsageError
 from headcount.outcome import Kind, Problem, Status
 from headcount.records import normalise
-from headcount.records.check import ContactCheck
-from headcount.records.fields import Field, Record
+from headcount.records.check import ContactCheck, KeyCheck, SchemaCheck
+from headcount.records.fields import Field, Layout, Record
+from headcount.records.members import MemberLayout
 from headcount.transport import Auth
 from headcount_api import specs
 
@@ -49,6 +50,9 @@ _APP_SCOPED = frozenset({"MESSENGER", "INSTAGRAM", "LINE", "WECHAT"})
 _TEXTS = frozenset({"display_name", "email", "external_id", "metadata"})
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]+")
 _REGIONS = ("us", "eu", "br")
+_ID_ALONE = MemberLayout(vendor="Sinch", fields=[Field("id", str.strip)], neutral={}, key_field="id")
+"""A contact to delete is its id alone."""
+_ID_SCHEMA = "#/components/schemas/DeleteContactsRequest/properties/contact_ids/items"
 
 
 def _identity(entry: Mapping[str, Any]) -> str:
@@ -58,6 +62,10 @@ def _identity(entry: Mapping[str, Any]) -> str:
 
 class _Found(msgspec.Struct):
     contacts: list[Any] | None = None
+
+
+class _Contact(msgspec.Struct):
+    id: Any = None
 
 
 class _Error(msgspec.Struct):
@@ -169,7 +177,10 @@ class Sinch(Account):
 
     name: ClassVar[str] = "sinch"
     services: ClassVar[Sequence[str]] = ("batch", "conversation", "auth")
-    modes: Mapping[str, Behaviour] = {"create": Behaviour(Repeat.DOUBLES, look_up_size=1)}
+    modes: Mapping[str, Behaviour] = {
+        "create": Behaviour(Repeat.DOUBLES, look_up_size=1),
+        "delete": Behaviour(Repeat.HARMLESS, look_up_size=1, removes=True),
+    }
     envelope = Envelope(b'{"contacts":[', b"]}")
     limits = Limits(max_contacts=1000)
     requests_per_second: float | None = 800.0
@@ -194,9 +205,9 @@ class Sinch(Account):
         self.region = region
         self.channel = channel
         self.default_region = default_region
-        self.layout = SinchLayout(channel, default_region)
+        self.layout: Layout = SinchLayout(channel, default_region)
         self.layout.field(_IDENTITIES + channel)
-        self.check = ContactCheck("sinch_batch")
+        self.check: SchemaCheck = ContactCheck("sinch_batch")
         url = f"https://{region}.conversationbatch.api.sinch.com/v1/projects/{project_id}/contacts"
         self._url = relocated(url, endpoint, "batch", self.services)
         list_url = f"https://{region}.conversation.api.sinch.com/v1/projects/{project_id}/contacts"
@@ -227,29 +238,40 @@ class Sinch(Account):
             default_region=default_region,
         )
 
+    def in_mode(self, mode: str) -> Self:
+        bound = super().in_mode(mode)
+        if mode == "delete":
+            bound.layout, bound.check = _ID_ALONE, KeyCheck("sinch_batch", "id", _ID_SCHEMA)
+        return bound
+
     def request(self, batch: Batch) -> Request:
+        if self.mode == "delete":
+            return Request("DELETE", self._url, JSON_HEADERS, msgspec.json.encode({"contact_ids": batch.keys}))
         return Request("POST", self._url, JSON_HEADERS, self.envelope.body(batch.payloads))
 
     def judge(self, batch: Batch, reply: Reply) -> Judgement:
-        return _read(batch, reply)
+        judgement = _read(batch, reply)
+        return _with_absence(batch, reply, judgement) if self.mode == "delete" else judgement
 
     def confirms(self, key: str) -> bool:
         """A number can belong to a contact that was there before; an external id is taken for our own."""
-        return self.external_id(key) is not None
+        return self.mode == "delete" or self.external_id(key) is not None
 
     def external_id(self, key: str) -> str | None:
         """The external id that a contact is looked up by, if it is."""
         return key.removeprefix(_EXTERNAL_ID) if key.startswith(_EXTERNAL_ID) else None
 
     def look_up(self, batch: Batch) -> Request:
-        """The Conversation service's list call, by external id or by channel and identity."""
-        kind, value, *_ = batch.keys[0].split("\n")
-        query = {"external_id": value} if self.confirms(batch.keys[0]) else {"channel": kind, "identity": value}
+        """A call of the Conversation service: its get by id, or its list by external id or by channel and identity."""
+        key = batch.keys[0]
+        if self.mode == "delete":
+            return Request("GET", f"{self._list_url}/{quote(key, safe='')}", {"Accept": "application/json"})
+        kind, value, *_ = key.split("\n")
+        query = {"external_id": value} if self.confirms(key) else {"channel": kind, "identity": value}
         return Request("GET", f"{self._list_url}?{urlencode(query)}", {"Accept": "application/json"})
 
     def judge_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
-        return _read_look_up(batch, reply, hint)
-
+        return (_read_look_up_by_id if self.mode == "delete" else _read_look_up)(batch, reply, hint)
 
 
 def _read(batch: Batch, reply: Reply) -> Judgement:
@@ -275,6 +297,37 @@ def _read(batch: Batch, reply: Reply) -> Judgement:
         problem = attrs.evolve(judgement.problem, kind=Kind.INVALID_VALUE if field else Kind.REFUSED, field=field)
         return attrs.evolve(judgement, problem=problem)
     return judgement
+
+
+def _with_absence(batch: Batch, reply: Reply, judgement: Judgement) -> Judgement:
+    """A 404 in the vendor's form, which for a delete may be for one of its ids or for them all (inferred)."""
+    if judgement.problem is None or not _is_not_found(reply):
+        return judgement
+    problem = attrs.evolve(judgement.problem, kind=Kind.NOT_FOUND)
+    if len(batch) == 1:
+        return Judgement(Meaning.ANSWERED, Answer([Status.REJECTED], {0: problem}))
+    return Judgement(Meaning.REFUSED, problem=problem)
+
+
+def _is_not_found(reply: Reply) -> bool:
+    """Whether the vendor says so, and not some server between."""
+    error = decoded(reply.body, _Error) if reply.status == 404 else None
+    return error is not None and error.is_one
+
+
+def _read_look_up_by_id(batch: Batch, reply: Reply, hint: object) -> Judgement:
+    """`hint` is the status of a contact to delete. One that is still there may be on its way out, so it stays that."""
+    if _is_not_found(reply):
+        if hint is Status.ACCEPTED:
+            return Judgement(Meaning.ANSWERED, Answer([Status.UPDATED]))
+        gone = Problem(Kind.NOT_FOUND, "not there: deleted, or it never was", http_status=reply.status)
+        return Judgement(Meaning.ANSWERED, Answer([Status.UNKNOWN], {0: gone}))
+    found = decoded(reply.body, _Contact)
+    if not reply.successful or found is None or found.id != batch.keys[0]:
+        return judge_status(reply)
+    there = Problem(Kind.UNCONFIRMED, "still there", http_status=reply.status)
+    status = Status.ACCEPTED if hint is Status.ACCEPTED else Status.UNKNOWN
+    return Judgement(Meaning.ANSWERED, Answer([status], {0: there}))
 
 
 def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:

@@ -57,6 +57,22 @@ class ContactCheck(SchemaCheck):
         super().__init__({"$ref": "#/components/schemas/Contact"}, document["components"])
 
 
+class KeyCheck(SchemaCheck):
+    """The check of a contact that is its key alone, as one to delete is.
+
+    `field` is the key's, `value` refers to the schema of its value in the compiled spec of this name.
+    """
+
+    def __init__(self, spec: str, field: str, value: str) -> None:
+        schema = {
+            "type": "object",
+            "required": [field],
+            "additionalProperties": False,
+            "properties": {field: {"$ref": value}},
+        }
+        super().__init__(schema, specs.load(spec)["components"])
+
+
 def text_values(record: object, path: Sequence[str] = ()) -> dict[str, str]:
     """Every text and number in a contact, by the field it stands in; what masking needs to know."""
     if isinstance(record, dict):

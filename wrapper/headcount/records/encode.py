@@ -11,7 +11,7 @@ import msgspec
 from headcount.contact import Contact
 from headcount.core.prepared import Prepared
 from headcount.outcome import Kind, Problem
-from headcount.records.check import ContactCheck
+from headcount.records.check import SchemaCheck
 from headcount.records.fields import Field, Layout, Record
 from headcount.records.mapping import ATTRIBUTES, ColumnMap, Routing, listed
 from headcount.records.normalise import Refused
@@ -29,7 +29,7 @@ class Encoder:
     `warnings` gathers, once each, what the caller should be told: the columns that reach nothing.
     """
 
-    def __init__(self, layout: Layout, check: ContactCheck, columns: ColumnMap) -> None:
+    def __init__(self, layout: Layout, check: SchemaCheck, columns: ColumnMap) -> None:
         self._layout = layout
         self._check = check
         self._columns = columns
