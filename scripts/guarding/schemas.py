@@ -11,6 +11,7 @@ from guarding.walking import Node
 
 SCHEMA_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 PROPERTY_NAME = re.compile(r"[A-Za-z_@][A-Za-z0-9_.@$-]*")
+QUOTABLE = re.compile(r'[^"\\\x00-\x1f\x7f]*')
 TAKEN_PROPERTIES = frozenset(
     "additional_keys additional_properties cast cls d field_dict from_dict src_dict to_dict to_multipart".split()
 )
@@ -114,6 +115,9 @@ def check_values(node: Node, refusals: Refusals) -> None:
     if "const" in node.value and (not isinstance(node.value["const"], str) or types_of(node) != {"string"}):
         wrong = "a const that is no text with type: string beside it"
         refusals.add(node.line("const"), wrong, "the type alone, and the value in the description")
+    elif not QUOTABLE.fullmatch(node.value.get("const", "")):
+        wrong = "a const with a quote, a backslash or a control character: the client compares it with another text"
+        refusals.add(node.line("const"), wrong, "an enum of this one value")
     if "enum" not in node.value:
         return
     values = node.get("enum", list)

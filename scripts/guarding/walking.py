@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,10 @@ from guarding.refusals import Refusals, shown
 from guarding.shapes import ALLOWANCE, ALLOWED, EXTENSIONS, FITS, LOSES, SECTIONS, SHAPES, TYPES
 
 MIN_REASON = 10
+MARKUP = re.compile(r"<[A-Za-z/!?]|\{%")
+"""What the rendered page would take for HTML, or for a tag of its own."""
+PROSE = frozenset({"description", "summary", "title"})
+HOLDS_PROSE = frozenset({"contact", "flows", "license", "variables"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,8 @@ class Walker:
             if key in ALLOWED:
                 self.lost.setdefault(key, node.line(key))
             self.check_type(node, key)
+            if key in PROSE or key in HOLDS_PROSE:
+                self.prose(inner, place.inside[key])
             if inner is False and key == "additionalProperties":
                 continue
             yield from self.members(shape[key], inner, place.inside[key], named=kind == "components")
@@ -103,6 +110,15 @@ class Walker:
         elif isinstance(value, list):
             for number, inner in enumerate(value):
                 self.data(inner, place.inside[str(number)])
+
+    def prose(self, value: Any, place: Place) -> None:
+        """A description is rendered in a browser as it stands, HTML included."""
+        if isinstance(value, str) and (found := MARKUP.search(value)):
+            part = shown(value[found.start() : found.start() + 20])
+            self.refusals.add(place.line, f"a text with HTML in it: {part}", "Markdown, and < only before a space")
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                self.prose(inner, place.inside[key])
 
     def check_type(self, node: Node, key: str) -> None:
         value = node.value[key]
