@@ -3,7 +3,13 @@
     HeadcountError
     |-- UsageError              correct the call, the mapping or the configuration; nothing was sent
     |   |-- SourceError         the source cannot be read at all, or lacks what the load needs
-    |-- FatalError              a run cannot go on; what it had settled is in its journal
+    |-- CallError               a single call did not bring what it was made for; `problem` says why
+    |   |-- RefusedError        correct the request: the vendor refused it, and did nothing
+    |   |   |-- NotFoundError   what the request speaks of is not there
+    |   |   |-- ConflictError   it is there already, or the request fits several
+    |   |-- RetryLaterError     send it again, after `wait` seconds if the vendor named them: nothing was done
+    |   |-- UnknownOutcomeError ask the vendor before sending it again: it may have been done
+    |-- FatalError              a run cannot go on, and no call is better made again
     |   |-- CredentialsError    the vendor refused the credentials, or they could not be had
     |   |-- EndpointError       the address does not speak the vendor's API
     |   |-- BatchRefusedError   every batch is refused for a cause common to all
@@ -11,10 +17,13 @@
     |   |-- InputChanged        the input is not the one that the run began with
     |-- RunLocked               another process works on the run; wait for it
 
-In a load a contact's own failure never raises: it is an outcome.
+In a load a contact's own failure never raises: it is an outcome. A single call raises a CallError, UsageError,
+CredentialsError or EndpointError, and nothing else.
 """
 
 from __future__ import annotations
+
+from headcount.outcome import Problem
 
 
 class HeadcountError(Exception):
@@ -29,8 +38,49 @@ class SourceError(UsageError):
     """The source cannot be read at all, or lacks what the load needs."""
 
 
+class CallError(HeadcountError):
+    """A single call did not bring what it was made for. `problem` says why, in the words of a load's outcomes."""
+
+    def __init__(self, text: str, problem: Problem) -> None:
+        # All of it goes into `args`, so that it can be copied and pickled.
+        super().__init__(text, problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class RefusedError(CallError):
+    """The vendor refused the request and did nothing. Unchanged it will be refused again."""
+
+
+class NotFoundError(RefusedError):
+    """What the request speaks of is not there."""
+
+
+class ConflictError(RefusedError):
+    """What the request would make is there already, or it fits more than one."""
+
+
+class RetryLaterError(CallError):
+    """Nothing was done: the request never left whole, was turned away for now, or only asked and got no answer.
+
+    It is safe to send it again. `wait` is how many seconds the vendor asked to wait, or None.
+    """
+
+    def __init__(self, text: str, problem: Problem, wait: float | None = None) -> None:
+        super().__init__(text, problem)
+        self.args = (text, problem, wait)
+        self.wait = wait
+
+
+class UnknownOutcomeError(CallError):
+    """The request was handed over and no readable answer came: it may have been done. Ask before sending it again."""
+
+
 class FatalError(HeadcountError):
-    """The run cannot go on. What it had settled is in its journal."""
+    """The run cannot go on. What it had settled is in its journal. A single call raises one for what no other call
+    to the same account and address escapes."""
 
 
 class CredentialsError(FatalError):

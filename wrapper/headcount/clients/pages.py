@@ -1,0 +1,65 @@
+"""What comes page by page, one item after the other: decided once, for calls that are made or awaited."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+import attrs
+
+from headcount.errors import RetryLaterError
+from headcount.outcome import Kind, Problem
+
+P = TypeVar("P")
+I = TypeVar("I")  # noqa: E741 an item
+C = TypeVar("C", bound=Hashable)
+
+
+@attrs.frozen
+class Paging(Generic[C, P, I]):
+    """How a list goes on.
+
+    `first` is the cursor of the first page. `items` are what a page holds; `following` is the cursor of the page after
+    the one that was asked for with this cursor, or None where that was the last.
+    """
+
+    first: C
+    items: Callable[[P], Sequence[I]]
+    following: Callable[[C, P], C | None]
+
+
+class _Turning(Generic[C, P, I]):
+    """Where an iteration stands."""
+
+    def __init__(self, paging: Paging[C, P, I]) -> None:
+        self._paging = paging
+        self._seen: set[C] = set()
+        self._last: Sequence[I] = ()
+        self.cursor: C | None = paging.first
+
+    def turn(self, cursor: C, page: P) -> Sequence[I]:
+        """Takes the page of this cursor, gives its items, and moves on. Raises RetryLaterError for a list that does not
+        move: it would never end."""
+        items = self._paging.items(page)
+        self._seen.add(cursor)
+        self.cursor = self._paging.following(cursor, page)
+        if self.cursor in self._seen or (items and items == self._last):
+            text = "the vendor gives the same page again"
+            raise RetryLaterError(text, Problem(Kind.UNREADABLE_REPLY, text, retryable=True))
+        self._last = items
+        return items
+
+
+def every(paging: Paging[C, P, I], fetch: Callable[[C], P]) -> Iterator[I]:
+    """The items of all pages. A page is fetched when its first item is asked for."""
+    turning = _Turning(paging)
+    while (cursor := turning.cursor) is not None:
+        yield from turning.turn(cursor, fetch(cursor))
+
+
+async def aevery(paging: Paging[C, P, I], fetch: Callable[[C], Awaitable[P]]) -> AsyncIterator[I]:
+    """The same, awaited."""
+    turning = _Turning(paging)
+    while (cursor := turning.cursor) is not None:
+        for item in turning.turn(cursor, await fetch(cursor)):
+            yield item
