@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from headcount.errors import UsageError
-from headcount.mock import credentials_environment, describe, run, serve
+from headcount.mock import build, credentials_environment, describe, run, serve
 from headcount.mock.contract import Contract
 from headcount_api import specs
 
@@ -44,6 +45,32 @@ def test_only_the_named_vendors_are_served() -> None:
     with serve("pabbly") as mock:
         assert list(mock.vendors) == ["pabbly"]
         assert httpx.post(f"{mock.url}/oauth2/token", data=FORM).status_code == 404
+
+
+def test_one_spec_has_a_port_to_itself() -> None:
+    with serve(specs=["sinch_batch"]) as batch, serve(specs=["sinch_conversation"]) as conversation:
+        assert list(batch.vendors) == ["sinch"]
+        sinch = bearer(batch.url, "mock-key-id")
+        created = httpx.post(f"{batch.url}{SINCH_PATH}", json=SINCH_BATCH, headers=sinch)
+        listed = httpx.get(f"{batch.url}{SINCH_PATH}", headers=sinch)
+        assert (created.status_code, listed.status_code, listed.headers["Allow"]) == (200, 405, "DELETE, POST")
+        sinch = bearer(conversation.url, "mock-key-id")
+        assert httpx.post(f"{conversation.url}{SINCH_PATH}", json=SINCH_BATCH, headers=sinch).status_code == 400
+        assert httpx.get(f"{conversation.url}{SINCH_PATH}", headers=sinch).json()["contacts"] == []
+    lines = describe([], "http://127.0.0.1:1", ["pabbly_chatflow"])
+    assert lines == ["pabbly: http://127.0.0.1:1/api/v1", "  PABBLY_API_KEY=mock-key"]
+
+
+def test_the_same_without_a_server() -> None:
+    mock = build(specs=["pabbly_chatflow"], faults={"pabbly": {"existing": ["1"]}})
+
+    async def ask(path: str) -> int:
+        transport = httpx.ASGITransport(mock.application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://mock", headers=PABBLY) as client:
+            return (await client.get(path)).status_code
+
+    assert [asyncio.run(ask(path)) for path in ("/api/v1/contacts/", "/api/v3/contact")] == [200, 404]
+    assert mock.vendors["pabbly"].store.answers == {200: 1}
 
 
 @pytest.mark.parametrize(
@@ -174,6 +201,8 @@ def test_what_cannot_be_served_is_one_line() -> None:
         taken = int(mock.url.rpartition(":")[2])
         wrong: list[Any] = [
             lambda: serve("nobody").__enter__(),
+            lambda: serve(specs=["nothing"]).__enter__(),
+            lambda: serve("pabbly", specs=["emarsys"]).__enter__(),
             lambda: serve(faults={"nobody": {}}).__enter__(),
             lambda: serve(port=taken).__enter__(),
             lambda: run(["pabbly"], taken),

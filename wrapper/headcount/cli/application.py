@@ -215,14 +215,15 @@ def mock(
     vendors: Annotated[list[str] | None, typer.Argument(metavar="[VENDOR]...", help="Which; all by default.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="0 takes a free one.")] = 0,
     faults: Annotated[Path | None, typer.Option(metavar="FILE", help="What they do wrong on purpose.")] = None,
+    spec: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only the operations of this spec.")] = None,
 ) -> int:
     from headcount.mock import describe, read_faults_file, run
 
     def announce(url: str) -> None:
-        for line in describe(vendors or [], url):
+        for line in describe(vendors or [], url, spec or []):
             screen.tell(line)
 
-    run(vendors or [], port, read_faults_file(faults) if faults else None, announce)
+    run(vendors or [], port, read_faults_file(faults) if faults else None, announce, spec or [])
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -24,20 +24,20 @@ Found = tuple[Vendor[Any], Match]
 
 
 class Application:
-    """All mocked vendors of one port."""
+    """The mocked vendors of one port, with all their specs or those named."""
 
-    def __init__(self, vendors: Sequence[Vendor[Any]]) -> None:
-        self._vendors = vendors
+    def __init__(self, vendors: Sequence[Vendor[Any]], specs: Collection[str] = ()) -> None:
+        self._served = [
+            (vendor, contract)
+            for vendor in vendors
+            for spec, contract in zip(vendor.specs, vendor.contracts, strict=True)
+            if not specs or spec in specs
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = (scope.get("raw_path") or quote(scope["path"]).encode()).decode("latin-1")
         headers = Headers(scope=scope)
-        at_path = [
-            (vendor, match)
-            for vendor in self._vendors
-            for contract in vendor.contracts
-            for match in contract.match(path)
-        ]
+        at_path = [(vendor, match) for vendor, contract in self._served for match in contract.match(path)]
         # A vendor's own host name, where a client sends it, says which service is meant.
         host = headers.get("host", "")
         at_path = [found for found in at_path if host in found[1].operation.hosts] or at_path
@@ -74,8 +74,7 @@ class Application:
         else:
             near = [
                 ((contract.nearness(path), len(base)), vendor)
-                for vendor in self._vendors
-                for contract in vendor.contracts
+                for vendor, contract in self._served
                 for base in contract.bases
                 if f"{path}/".startswith(f"{base}/")
             ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from headcount.errors import UsageError
 from headcount.mock.application import TRANSPORT, Application
 from headcount.mock.contract import Contract
 from headcount.mock.faults import NETWORK, Network, read_switches
@@ -42,19 +43,22 @@ class MockServer:
 @contextmanager
 def serve(
     *vendors: str,
+    specs: Collection[str] = (),
     port: int = 0,
     faults: Mapping[str, Any] | None = None,
     credentials: Mapping[str, str] | None = None,
 ) -> Iterator[MockServer]:
     """Serves the named vendors, or all, on one port of 127.0.0.1 in a daemon thread, ready when entered.
 
+    specs: names in `headcount_api.specs`: nothing but their operations is served then, and without vendors named those
+        that have them. Each call of `serve` has its own state.
     port: 0 takes a free one.
     faults: the vendors' switches by vendor name, each as its switches class or as plain data; and under `network`
         the faults of the network, which have a proxy stand in front.
     credentials: values to take instead of the documented ones, by environment name (`SINCH_KEY_ID`).
-    Raises UsageError for an unknown vendor or switch, or a port that cannot be had.
+    Raises UsageError for an unknown vendor, spec or switch, or a port that cannot be had.
     """
-    running, listener, server = _prepare(vendors, port, faults, credentials)
+    running, listener, server = _prepare(build(*vendors, specs=specs, faults=faults, credentials=credentials), port)
     thread = threading.Thread(target=server.run, args=([listener],), name="headcount-mock", daemon=True)
     thread.start()
     try:
@@ -73,9 +77,10 @@ def run(
     port: int,
     faults: Mapping[str, Any] | None = None,
     announce: Callable[[str], None] | None = None,
+    specs: Collection[str] = (),
 ) -> None:
     """Serves as `serve` does, but in this thread until a signal comes; `announce` is told the address first."""
-    running, listener, server = _prepare(vendors, port, faults, None)
+    running, listener, server = _prepare(build(*vendors, specs=specs, faults=faults), port)
     with running.proxy or nullcontext():
         if announce:
             announce(running.url)
@@ -87,36 +92,66 @@ def credentials_environment(vendor: str) -> dict[str, str]:
     return dict(vendor_type(vendor).credentials)
 
 
-def describe(vendors: Sequence[str], url: str) -> list[str]:
+def describe(vendors: Sequence[str], url: str, specs: Collection[str] = ()) -> list[str]:
     """Lines for people: the base addresses of each vendor at this server, and its credentials."""
     lines = []
-    for name in vendors or vendor_names():
-        kind = vendor_type(name)
-        bases = dict.fromkeys(base for spec in kind.specs for base in Contract.of(spec).bases)
+    for kind in _kinds(vendors, specs):
+        name = kind.name
+        served = [spec for spec in kind.specs if not specs or spec in specs]
+        bases = dict.fromkeys(base for spec in served for base in Contract.of(spec).bases)
         lines.append(f"{name}: {' '.join(url + base for base in bases)}")
         lines += [f"  {variable}={value}" for variable, value in kind.credentials.items()]
     return lines
 
 
-def _prepare(
-    names: Sequence[str], port: int, faults: Mapping[str, Any] | None, credentials: Mapping[str, str] | None
-) -> tuple[MockServer, socket.socket, _Server]:
+@attrs.frozen
+class Built:
+    """What a port serves: the vendors by name, the application over them, and the faults of the network before it."""
+
+    vendors: Mapping[str, Vendor[Any]]
+    application: Application
+    network: Network | None = None
+
+
+def build(
+    *vendors: str,
+    specs: Collection[str] = (),
+    faults: Mapping[str, Any] | None = None,
+    credentials: Mapping[str, str] | None = None,
+) -> Built:
+    """The same as `serve` serves, without a server: `.application` is an ASGI application for a test client.
+
+    Faults that end a connection need a server. Raises UsageError as `serve` does.
+    """
     settings = dict(faults or {})
     network = settings.pop(NETWORK, None)
     for name in settings:
         vendor_type(name)
-    kinds = [vendor_type(name) for name in dict.fromkeys(names or vendor_names())]
     tokens = Tokens()
-    vendors = {kind.name: kind(settings.get(kind.name), credentials, tokens) for kind in kinds}
+    kinds = _kinds(vendors, specs)
+    mocked = {kind.name: kind(settings.get(kind.name), credentials, tokens) for kind in kinds}
     switches = None if network is None else read_switches(Network, network, NETWORK)
+    return Built(mocked, Application(list(mocked.values()), specs), switches)
+
+
+def _kinds(vendors: Sequence[str], specs: Collection[str]) -> list[type[Vendor[Any]]]:
+    kinds = [vendor_type(name) for name in dict.fromkeys(vendors or vendor_names())]
+    known = [spec for kind in kinds for spec in kind.specs if isinstance(spec, str)]
+    if unknown := next((spec for spec in specs if spec not in known), None):
+        raise UsageError(f"no spec is called {unknown!r}; there are {', '.join(known)}")
+    return [kind for kind in kinds if not specs or any(spec in specs for spec in kind.specs)]
+
+
+def _prepare(built: Built, port: int) -> tuple[MockServer, socket.socket, _Server]:
+    switches = built.network
     listener = listen(port if switches is None else 0)
     own_port = int(listener.getsockname()[1])
     proxy = None
     if switches is not None:
-        contracts = [contract for vendor in vendors.values() for contract in vendor.contracts]
+        contracts = [contract for vendor in built.vendors.values() for contract in vendor.contracts]
         proxy = FaultProxy(own_port, switches, operations=partial(_operations, contracts), port=port)
     config = uvicorn.Config(
-        Application(list(vendors.values())),
+        built.application,
         http=_Protocol,
         ws="none",
         lifespan="off",
@@ -127,7 +162,7 @@ def _prepare(
         backlog=512,
     )
     url = proxy.url if proxy else f"http://{HOST}:{own_port}"
-    return MockServer(url, vendors, proxy), listener, _Server(config)
+    return MockServer(url, built.vendors, proxy), listener, _Server(config)
 
 
 def _operations(contracts: Sequence[Contract], method: str, path: str) -> set[str]:
