@@ -124,7 +124,12 @@ def test_the_mock_serves_until_a_signal(command: Command) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["pably"], "'pably'"), (["--spec", "none"], "'none'"), (["--faults", "none.toml"], "none.toml"), (["--port", "99999"], "--port")],
+    [
+        (["pably"], "'pably'"),
+        (["--spec", "none"], "'none'"),
+        (["--faults", "none.toml"], "none.toml"),
+        (["--port", "99999"], "--port"),
+    ],
 )
 def test_a_mock_that_cannot_be(command: Command, arguments: list[str], words: str) -> None:
     done = command("mock", *arguments)
