@@ -71,6 +71,8 @@ def error_of(name: str, judgement: Judgement, headers: Mapping[str, str], *, rea
             return _retry_later(text, judgement, headers)
         case _ if problem.http_status == 404:
             return NotFoundError(text, attrs.evolve(problem, kind=Kind.NOT_FOUND))
+        case Meaning.REFUSED if problem.kind is Kind.UNAVAILABLE:
+            return _retry_later(text, judgement, headers)
         case Meaning.REFUSED | Meaning.TOO_LARGE:
             return _REFUSALS.get(problem.kind, RefusedError)(text, problem)
         case Meaning.AMBIGUOUS | Meaning.ENDS_AMBIGUOUS if not reads:

@@ -50,7 +50,8 @@ def _asked(operation: Operation, arguments: Mapping[str, Any], url: str) -> Aske
         address = f"{address}?{urlencode(list(_pairs(query)))}"
     headers = {"Accept": "application/json", **arguments.get("headers", {})}
     request = Request(arguments["method"].upper(), address, headers, body)
-    return Asked(request, Batch([0, 1], ["", ""], [_json({**path, **query}), body]))
+    told = b"[" + _json({**path, **query}) + b"," + (body or b"null") + b"]"
+    return Asked(request, Batch([0], [""], [told]))
 
 
 def _json(value: object) -> bytes:

@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Self
 
 import attrs
 
+from headcount.clients.connection import TIMEOUT, AsyncConnection, Connection, Service
+from headcount.clients.operations import interface
 from headcount.core.answers import Judgement, Meaning, judge_status
 from headcount.core.batches import Answer, Batch, Envelope, Limits
 from headcount.core.exchange import Reply, Request
@@ -29,7 +31,8 @@ class Account(ABC):
       its name, the options;
     - a `from_env` that takes `endpoint` and the options, all as texts, and the credentials from the environment;
     - `request` and `judge`; and for a vendor that can be asked what is there, `look_up` and `judge_look_up`. Where it
-      has several modes, `self.mode` is the one that they speak of.
+      has several modes, `self.mode` is the one that they speak of;
+    - for single calls `client` and `async_client`, made of `service` and `connection`, and `refusal`.
     """
 
     name: ClassVar[str]
@@ -82,6 +85,23 @@ class Account(ABC):
 
     def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
         return guarded(lambda: self.judge_look_up(batch, reply, hint), lambda: judge_status(reply))
+
+    def refusal(self, reply: Reply, told: Batch) -> Judgement | None:
+        """What the reply to a single call says if the vendor refuses it, inside a 2xx too; None for a success, and for
+        what its status alone says. `told` holds what the call told the vendor, for `Texts`."""
+        return None
+
+    def service(self, spec: str | Mapping[str, Any], url: str) -> Service:
+        """What single calls go to: a compiled spec, by name or as a document, and what its paths are appended to."""
+        return Service(interface(spec), url, self.refusal)
+
+    def connection(self, timeout: float = TIMEOUT) -> Connection:
+        """What carries single calls; `timeout` in seconds is what each may take."""
+        return Connection(self.auth, timeout)
+
+    def async_connection(self, timeout: float = TIMEOUT) -> AsyncConnection:
+        """What carries single calls that are awaited, `concurrency` at a time."""
+        return AsyncConnection(self.auth, timeout, self.concurrency)
 
     def options(self) -> Mapping[str, str]:
         """The options as texts: each stands in the attribute of its name."""

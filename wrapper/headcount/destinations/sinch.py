@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import quote, urlencode
 
 import attrs
 import msgspec
 
 from headcount.auth import ClientCredentials
+from headcount.clients.connection import TIMEOUT, Service
 from headcount.core.answers import Judgement, Meaning, judge_status, unreadable
 from headcount.core.batches import Answer, Batch, Envelope, Limits
 from headcount.core.exchange import Reply, Request
@@ -42,6 +43,9 @@ from headcount.records.fields import Field, Layout, Record
 from headcount.records.members import MemberLayout
 from headcount.transport import Auth
 from headcount_api import specs
+
+if TYPE_CHECKING:
+    from headcount.clients.sinch import AsyncSinchClient, SinchClient
 
 _IDENTITIES = "channel_identities."
 _EXTERNAL_ID = "external_id\n"
@@ -208,10 +212,12 @@ class Sinch(Account):
         self.layout: Layout = SinchLayout(channel, default_region)
         self.layout.field(_IDENTITIES + channel)
         self.check: SchemaCheck = ContactCheck("sinch_batch")
-        url = f"https://{region}.conversationbatch.api.sinch.com/v1/projects/{project_id}/contacts"
-        self._url = relocated(url, endpoint, "batch", self.services)
-        list_url = f"https://{region}.conversation.api.sinch.com/v1/projects/{project_id}/contacts"
-        self._list_url = relocated(list_url, endpoint, "conversation", self.services)
+        self._project_id = project_id
+        self._batch = relocated(f"https://{region}.conversationbatch.api.sinch.com", endpoint, "batch", self.services)
+        conversation = f"https://{region}.conversation.api.sinch.com"
+        self._conversation = relocated(conversation, endpoint, "conversation", self.services)
+        self._url = f"{self._batch}/v1/projects/{project_id}/contacts"
+        self._list_url = f"{self._conversation}/v1/projects/{project_id}/contacts"
 
     @classmethod
     def from_env(
@@ -272,6 +278,29 @@ class Sinch(Account):
 
     def judge_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
         return (_read_look_up_by_id if self.mode == "delete" else _read_look_up)(batch, reply, hint)
+
+    def refusal(self, reply: Reply, told: Batch) -> Judgement | None:
+        judgement = _read(told, reply)
+        return None if judgement.meaning is Meaning.ANSWERED else judgement
+
+    def client(self, *, timeout: float = TIMEOUT) -> SinchClient:
+        """The vendor's operations, each as one call, for a `with` block. `timeout` in seconds is what a call may take.
+
+        Raises UsageError for a timeout that is none.
+        """
+        from headcount.clients.sinch import SinchClient
+
+        return SinchClient(self.connection(timeout), *self._services(), self._project_id)
+
+    def async_client(self, *, timeout: float = TIMEOUT) -> AsyncSinchClient:
+        """The same to be awaited, for an `async with` block."""
+        from headcount.clients.sinch import AsyncSinchClient
+
+        return AsyncSinchClient(self.async_connection(timeout), *self._services(), self._project_id)
+
+    def _services(self) -> tuple[Service, Service]:
+        conversation = self.service("sinch_conversation", self._conversation)
+        return self.service("sinch_batch", self._batch), conversation
 
 
 def _read(batch: Batch, reply: Reply) -> Judgement:
