@@ -69,6 +69,18 @@ class Operation:
             self._reply_checks[key] = None if schema is None else SchemaCheck(schema, self._components)
         return self._reply_checks[key]
 
+    def answers(self, status: int, reply: object) -> bool:
+        """Whether a success says anything of what the spec has it say.
+
+        A question may be answered with nothing, as some vendors leave out empty lists. Whatever else is not about the
+        call, such as the page of a proxy, is not about what became of it either.
+        """
+        schema = self._resolved(_json_schema(self._replies.get(self._documented(status), {})) or {})
+        known = schema.get("properties", {})
+        if not known or not isinstance(reply, dict) or not known.keys().isdisjoint(reply):
+            return True
+        return self.reads and not reply
+
     def refuses_with(self, status: int) -> bool:
         """Whether the spec has the status as a refusal of this operation. 408 never is: it says how far the request
         came, and not what became of it."""

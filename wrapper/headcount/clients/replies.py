@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -65,6 +66,8 @@ def error_of(name: str, judgement: Judgement, headers: Mapping[str, str], *, rea
     `reads`: it only asks, so that it can be sent again whatever became of it.
     """
     problem = judgement.cause
+    if judgement.meaning is Meaning.ENDS_AMBIGUOUS and judgement.error is not None:
+        problem = attrs.evolve(problem, detail=str(judgement.error))
     text = _text(name, problem)
     match judgement.meaning:
         case Meaning.THROTTLED | Meaning.NOT_HANDED_OVER:
@@ -96,7 +99,9 @@ def _read(operation: Operation, reply: Reply, read: Callable[[int, Any], T]) -> 
     if check is None:
         return read(reply.status, None)
     value = json_value(reply.body)
-    if check.problem(value) is not None:
+    # Half a surrogate pair is no text: it would break whoever writes it down.
+    json.dumps(value, ensure_ascii=False).encode()
+    if check.problem(value) is not None or not operation.answers(reply.status, value):
         raise ValueError("not what the spec says")
     return read(reply.status, value)
 
@@ -117,5 +122,5 @@ def _text(name: str, problem: Problem) -> str:
     said = problem.detail or problem.kind.value
     status = None if problem.http_status is None else f"HTTP {problem.http_status}"
     code = None if problem.code is None else f"code {problem.code}"
-    facts = ", ".join(fact for fact in (status, code) if fact is not None and fact != said)
+    facts = ", ".join(fact for fact in (status, code) if fact is not None and fact not in said)
     return f"{name}: {said} ({facts})" if facts else f"{name}: {said}"

@@ -33,7 +33,7 @@ def asked(operation: Operation, arguments: Callable[[], Mapping[str, Any]], url:
     except Exception as error:  # noqa: BLE001 a caller's value can be anything
         problem = type(error).__name__
     # Not inside the handler: what was raised there can quote the value.
-    raise UsageError(f"{operation.name}: the request cannot be written ({problem})")
+    raise UsageError(f"{operation.name}: the request cannot be written: a value is not of its type ({problem})")
 
 
 def _asked(operation: Operation, arguments: Mapping[str, Any], url: str) -> Asked:
