@@ -270,4 +270,4 @@ def test_what_cannot_be_a_webhook_is_one_line(webhook: dict[str, Any], what: str
 def test_attempts_are_told_by_contact() -> None:
     calls, announcements = delivered(1, {})
     contact_id = json.loads(calls[0].body)["contact_create_notification"]["contact"]["id"]
-    assert announcements.attempts == [Attempt(contact_id, 1, 200)]
+    assert announcements.attempts == [Attempt(contact_id, 1, 200, "CONTACT_CREATE")]

@@ -51,17 +51,30 @@ def test_an_id_that_no_contact_has_is_passed_over_or_refused() -> None:
         assert (store.deleted, client.get(f"{PATH}/{known}").status_code) == (0, 200)
 
 
-def test_a_contact_is_found_until_it_is_gone() -> None:
-    with sinch(gone_after=0.4) as (client, store):
-        (known,) = create(client, 1)
+def test_a_contact_is_found_until_it_is_gone_and_cannot_be_changed() -> None:
+    with sinch(gone_after=600.0) as (client, store):
+        known, other = create(client, 1, 2)
         assert delete(client, [known]).status_code == 200
-        assert (store.deleted, store.contacts) == (1, {})
+        assert (store.deleted, list(store.contacts)) == (1, [other])
         assert client.get(f"{PATH}/{known}").status_code == 200
-        assert [each["id"] for each in client.get(PATH).json()["contacts"]] == [known]
-        assert delete(client, [known]).status_code == 200
-        assert store.deleted == 1
-        time.sleep(0.4)
-        assert client.get(f"{PATH}/{known}").status_code == 404
+        assert [each["id"] for each in client.get(PATH).json()["contacts"]] == [known, other]
+        changes = [
+            delete(client, [known]),
+            client.delete(f"{PATH}/{known}"),
+            client.patch(f"{PATH}/{known}", json={"email": "ada@example.com"}),
+            client.post(f"{PATH}/{other}:merge", json={"source_id": known}),
+            client.post(f"{PATH}/{known}:merge", json={"source_id": other}),
+        ]
+        assert [each.status_code for each in changes] == [200, 404, 404, 404, 404]
+        assert (store.deleted, store.updated) == (1, 0)
+
+
+def test_a_contact_is_gone_after_a_while() -> None:
+    with sinch(gone_after=0.1) as (client, _):
+        (known,) = create(client, 1)
+        delete(client, [known])
+        while client.get(f"{PATH}/{known}").status_code == 200:
+            time.sleep(0.01)
         assert client.get(PATH).json()["contacts"] == []
 
 

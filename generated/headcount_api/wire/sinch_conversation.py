@@ -9,6 +9,75 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+MergeStrategy: TypeAlias = Annotated[Literal["MERGE"], Meta(description="MERGE where it is omitted.")]
+
+
+ProfileChannel: TypeAlias = Annotated[
+    Literal["MESSENGER", "INSTAGRAM", "VIBER", "LINE"],
+    Meta(description="VIBER here, which no contact may be sent with."),
+]
+
+
+class ChannelProfile(Struct):
+    profile_name: str | UnsetType = UNSET
+
+
+class IdentityConflict(Struct):
+    identity: str | UnsetType = UNSET
+    channels: list[str] | UnsetType = UNSET
+    contact_ids: list[str] | UnsetType = UNSET
+
+
+class ContactSettings(Struct):
+    unified_contact_id_enabled: bool
+
+
+class StoredContactSettings(Struct):
+    unified_contact_id_enabled: bool | UnsetType = UNSET
+
+
+WebhookTarget: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="The address that events go to. The hosts conversation-api.*.sinch.com are forbidden.",
+        max_length=742,
+        pattern="^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?][!-~]*)?$",
+    ),
+]
+
+
+WebhookTargetType: TypeAlias = Literal["HTTP", "DISMISS"]
+
+
+ContactTrigger: TypeAlias = Annotated[
+    Literal[
+        "CONTACT_CREATE",
+        "CONTACT_UPDATE",
+        "CONTACT_DELETE",
+        "CONTACT_MERGE",
+        "CONTACT_IDENTITIES_DUPLICATION",
+    ],
+    Meta(description="What leads to an event."),
+]
+
+
+class ClientCredentials(Struct):
+    client_id: str
+    client_secret: str
+    endpoint: str
+
+
+class StoredClientCredentials(Struct):
+    client_id: str | UnsetType = UNSET
+    client_secret: str | UnsetType = UNSET
+    endpoint: str | UnsetType = UNSET
+
+
+class DuplicatedIdentity(Struct):
+    channel: str | UnsetType = UNSET
+    contact_ids: list[str] | UnsetType = UNSET
+
+
 Channel: TypeAlias = Annotated[
     Literal[
         "WHATSAPP",
@@ -139,6 +208,98 @@ class TokenError(Struct):
     error_hint: str | UnsetType = UNSET
 
 
+class MergeContactsRequest(Struct):
+    source_id: Annotated[str, Meta(description="The ID of the contact that is removed.", min_length=1)]
+    strategy: MergeStrategy | UnsetType = UNSET
+
+
+class RecipientIdentity(Struct):
+    channel: Channel
+    identity: Annotated[str, Meta(min_length=1)]
+
+
+class IdentityConflictList(Struct):
+    conflicts: list[IdentityConflict] | UnsetType = UNSET
+    next_page_token: Annotated[str, Meta(description="Empty or absent on the last page.")] | UnsetType = UNSET
+
+
+class ProjectSettings(Struct):
+    contact_settings: ContactSettings
+
+
+class StoredSettings(Struct):
+    contact_settings: StoredContactSettings | UnsetType = UNSET
+
+
+class CreateWebhookRequest(Struct):
+    app_id: Annotated[
+        str,
+        Meta(
+            description="The ID of the app that the webhook belongs to, a ULID.",
+            pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$",
+        ),
+    ]
+    target: WebhookTarget
+    target_type: WebhookTargetType | UnsetType = UNSET
+    triggers: (
+        Annotated[
+            list[ContactTrigger],
+            Meta(description="The contact triggers; the vendor has others, which this document leaves out."),
+        ]
+        | UnsetType
+    ) = UNSET
+    secret: (
+        Annotated[str, Meta(description="What events are signed with; without one they are not signed.")]
+        | UnsetType
+    ) = UNSET
+    client_credentials: ClientCredentials | UnsetType = UNSET
+
+
+class UpdateWebhookRequest(Struct):
+    app_id: (
+        Annotated[
+            str,
+            Meta(
+                description="The ID of the app that the webhook belongs to, a ULID.",
+                pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    target: WebhookTarget | UnsetType = UNSET
+    target_type: WebhookTargetType | UnsetType = UNSET
+    triggers: (
+        Annotated[
+            list[ContactTrigger],
+            Meta(description="The contact triggers; the vendor has others, which this document leaves out."),
+        ]
+        | UnsetType
+    ) = UNSET
+    secret: (
+        Annotated[str, Meta(description="What events are signed with; without one they are not signed.")]
+        | UnsetType
+    ) = UNSET
+    client_credentials: ClientCredentials | UnsetType = UNSET
+
+
+class Webhook(Struct):
+    id: str | UnsetType = UNSET
+    app_id: str | UnsetType = UNSET
+    target: str | UnsetType = UNSET
+    target_type: str | UnsetType = UNSET
+    triggers: list[str] | UnsetType = UNSET
+    secret: str | UnsetType = UNSET
+    client_credentials: StoredClientCredentials | UnsetType = UNSET
+
+
+class WebhookList(Struct):
+    webhooks: list[Webhook] | UnsetType = UNSET
+
+
+class DuplicatedIdentitiesNotification(Struct):
+    duplicated_identities: list[DuplicatedIdentity] | UnsetType = UNSET
+
+
 class ChannelIdentity(Struct):
     channel: Channel
     identity: Annotated[
@@ -220,3 +381,113 @@ class Contact(Struct):
         ]
         | UnsetType
     ) = UNSET
+
+
+class UpdateContactRequest(Struct):
+    id: Annotated[str, Meta(description="Not changed by an update.")] | UnsetType = UNSET
+    channel_identities: (
+        Annotated[list[ChannelIdentity], Meta(description="List of channel identities, replaced as a whole.")]
+        | UnsetType
+    ) = UNSET
+    language: Language | UnsetType = UNSET
+    channel_priority: (
+        Annotated[
+            list[Channel], Meta(description="List of channels, the one that is tried first at the top.")
+        ]
+        | UnsetType
+    ) = UNSET
+    display_name: str | UnsetType = UNSET
+    email: str | UnsetType = UNSET
+    external_id: str | UnsetType = UNSET
+    metadata: Annotated[str, Meta(description="Up to 1024 characters.", max_length=1024)] | UnsetType = UNSET
+
+
+class IdentifiedBy(Struct):
+    channel_identities: Annotated[list[RecipientIdentity], Meta(min_length=1)]
+
+
+class StoredProjectSettings(Struct):
+    project_id: str | UnsetType = UNSET
+    settings: StoredSettings | UnsetType = UNSET
+
+
+class ContactNotification(Struct):
+    contact: StoredContact | UnsetType = UNSET
+
+
+class ContactMergeNotification(Struct):
+    preserved_contact: StoredContact | UnsetType = UNSET
+    deleted_contact: StoredContact | UnsetType = UNSET
+
+
+class ContactIdentitiesDuplicationEvent(Struct):
+    app_id: (
+        Annotated[str, Meta(description="Empty for a contact that was made through the API.")] | UnsetType
+    ) = UNSET
+    accepted_time: str | UnsetType = UNSET
+    event_time: str | UnsetType = UNSET
+    project_id: str | UnsetType = UNSET
+    duplicated_contact_identities_notification: DuplicatedIdentitiesNotification | UnsetType = UNSET
+    message_metadata: str | UnsetType = UNSET
+    correlation_id: str | UnsetType = UNSET
+
+
+class ProfileRecipient(Struct):
+    contact_id: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
+    identified_by: IdentifiedBy | UnsetType = UNSET
+
+
+class ContactCreateEvent(Struct):
+    app_id: (
+        Annotated[str, Meta(description="Empty for a contact that was made through the API.")] | UnsetType
+    ) = UNSET
+    accepted_time: str | UnsetType = UNSET
+    event_time: str | UnsetType = UNSET
+    project_id: str | UnsetType = UNSET
+    contact_create_notification: ContactNotification | UnsetType = UNSET
+    message_metadata: str | UnsetType = UNSET
+    correlation_id: str | UnsetType = UNSET
+
+
+class ContactUpdateEvent(Struct):
+    app_id: (
+        Annotated[str, Meta(description="Empty for a contact that was made through the API.")] | UnsetType
+    ) = UNSET
+    accepted_time: str | UnsetType = UNSET
+    event_time: str | UnsetType = UNSET
+    project_id: str | UnsetType = UNSET
+    contact_update_notification: ContactNotification | UnsetType = UNSET
+    message_metadata: str | UnsetType = UNSET
+    correlation_id: str | UnsetType = UNSET
+
+
+class ContactDeleteEvent(Struct):
+    app_id: (
+        Annotated[str, Meta(description="Empty for a contact that was made through the API.")] | UnsetType
+    ) = UNSET
+    accepted_time: str | UnsetType = UNSET
+    event_time: str | UnsetType = UNSET
+    project_id: str | UnsetType = UNSET
+    contact_delete_notification: ContactNotification | UnsetType = UNSET
+    message_metadata: str | UnsetType = UNSET
+    correlation_id: str | UnsetType = UNSET
+
+
+class ContactMergeEvent(Struct):
+    app_id: (
+        Annotated[str, Meta(description="Empty for a contact that was made through the API.")] | UnsetType
+    ) = UNSET
+    accepted_time: str | UnsetType = UNSET
+    event_time: str | UnsetType = UNSET
+    project_id: str | UnsetType = UNSET
+    contact_merge_notification: ContactMergeNotification | UnsetType = UNSET
+    message_metadata: str | UnsetType = UNSET
+    correlation_id: str | UnsetType = UNSET
+
+
+class GetChannelProfileRequest(Struct):
+    app_id: Annotated[
+        str, Meta(description="The ID of the app, a ULID.", pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$")
+    ]
+    recipient: ProfileRecipient
+    channel: ProfileChannel

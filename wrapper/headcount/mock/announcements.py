@@ -1,4 +1,4 @@
-"""The mocked Sinch's webhook: every contact that becomes visible is announced to one address, signed."""
+"""What the mocked Sinch announces: what becomes of contacts, signed, to each address, until it is taken there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -25,13 +25,20 @@ _HEADER = "x-sinch-webhook-signature"
 _IN_FLIGHT = 8
 
 
-@attrs.frozen(kw_only=True)
-class Webhook:
-    """Where CONTACT_CREATE goes, and what goes wrong on the way. Numbers of contacts count from 1.
+NOTIFICATIONS = {
+    "CONTACT_CREATE": "contact_create_notification",
+    "CONTACT_UPDATE": "contact_update_notification",
+    "CONTACT_DELETE": "contact_delete_notification",
+    "CONTACT_MERGE": "contact_merge_notification",
+    "CONTACT_IDENTITIES_DUPLICATION": "duplicated_contact_identities_notification",
+}
+"""The member that tells what an event is, by the trigger that leads to it (vendor-docs)."""
 
-    target: the address, plain http and on this machine only (the mock's own rule).
-    secret: signs each delivery (vendor-docs); None leaves it unsigned, as the vendor does (vendor-docs).
-    app_id: the envelope's; empty for contacts that were made through the API (client-source).
+
+@attrs.frozen(kw_only=True)
+class Deliveries:
+    """How events are delivered, and what goes wrong on the way. Numbers of deliveries count from 1.
+
     nonce: `once` gives every attempt to deliver an event the same nonce and timestamp, `each` its own (both inferred).
     per_second: deliveries that start, at most (client-source: 25 for an app); None means no limit.
     timeout: seconds until an attempt without an answer has failed (inferred).
@@ -40,14 +47,11 @@ class Webhook:
     last_retry: the longest of these waits, after which it gives up (borrowed too).
     scatter: deliveries are up to so many seconds late, by chance, and so out of order (inferred).
     seed: of that chance.
-    late: every so-manieth contact is announced `late_by` seconds late (inferred).
-    twice: every so-manieth is announced a second time, with the same nonce (inferred: at least once).
-    never: every so-manieth is not announced at all (inferred).
+    late: every so-manieth is `late_by` seconds late (inferred).
+    twice: every so-manieth is made a second time, with the same nonce (inferred: at least once).
+    never: every so-manieth is not made at all (inferred).
     """
 
-    target: str
-    secret: str | None = attrs.field(default=None, repr=False)
-    app_id: str = ""
     nonce: Literal["once", "each"] = "each"
     per_second: float | None = 25.0
     timeout: float = 10.0
@@ -61,31 +65,65 @@ class Webhook:
     never: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        try:
-            address = httpx.URL(self.target)
-        except httpx.InvalidURL:
-            address = httpx.URL()
-        here = address.scheme == "http" and address.host in ("127.0.0.1", "::1", "localhost")
-        if not here or not 0 < (address.port or 80) < 65536:
-            raise ValueError("target is an address on this machine, such as http://127.0.0.1:8000/")
         if any(each is not None and each < 1 for each in (self.late, self.twice, self.never)):
             raise ValueError("late, twice and never must be 1 or more")
         if self.per_second is not None and not self.per_second > 0:
             raise ValueError("per_second must be above 0")
 
+    def to(self, target: str, secret: str | None) -> Webhook:
+        """Deliveries of this kind to an address."""
+        own = {field.name: getattr(self, field.name) for field in attrs.fields(Deliveries)}
+        return Webhook(target=target, secret=secret, **own)
+
+
+@attrs.frozen(kw_only=True)
+class Webhook(Deliveries):
+    """Where events go.
+
+    target: the address, plain http and on this machine only (the mock's own rule).
+    secret: signs each delivery (vendor-docs); None leaves it unsigned, as the vendor does (vendor-docs).
+    app_id: the envelope's; empty for contacts that were made through the API (client-source).
+    triggers: the events that it gets (vendor-docs).
+    """
+
+    target: str
+    secret: str | None = attrs.field(default=None, repr=False)
+    app_id: str = ""
+    triggers: tuple[str, ...] = tuple(NOTIFICATIONS)
+
+    def __attrs_post_init__(self) -> None:
+        if not is_local(self.target):
+            raise ValueError("target is an address on this machine, such as http://127.0.0.1:8000/")
+        if unknown := set(self.triggers) - NOTIFICATIONS.keys():
+            raise ValueError(f"no trigger is called {min(unknown)!r}; there are {', '.join(NOTIFICATIONS)}")
+        super().__attrs_post_init__()
+
+
+def is_local(target: str) -> bool:
+    """Whether an address is plain http on this machine."""
+    try:
+        address = httpx.URL(target)
+    except httpx.InvalidURL:
+        return False
+    here = address.scheme == "http" and address.host in ("127.0.0.1", "::1", "localhost")
+    return here and 0 < (address.port or 80) < 65536
+
 
 @attrs.frozen
 class Attempt:
-    """One attempt to deliver: the contact's id, the number of the attempt, and the answer's status, 0 for none."""
+    """One attempt to deliver: the id of the contact that it is about (of the one that is kept, or the first of
+    several), the number of the attempt, the answer's status, 0 for none, and the trigger."""
 
     contact_id: str
     number: int
     status: int
+    trigger: str
 
 
 @attrs.define
 class _Delivery:
     webhook: Webhook
+    trigger: str
     contact_id: str
     body: bytes
     nonce: str
@@ -112,8 +150,12 @@ class Announcements:
         self.given_up: list[str] = []
         """The contacts whose delivery failed once too often."""
 
-    def announce(self, webhook: Webhook, project: str, contact: Mapping[str, Any], delay: float) -> None:
-        """A contact was created and will be visible in `delay` seconds."""
+    def announce(
+        self, webhook: Webhook, project: str, trigger: str, contact_id: str, content: Mapping[str, Any], delay: float
+    ) -> None:
+        """Something became of a contact, and will be seen in `delay` seconds; `content` is the notification."""
+        if trigger not in webhook.triggers:
+            return
         number = next(self._numbers)
         if _falls(webhook.never, number):
             return
@@ -121,8 +163,8 @@ class Announcements:
         delay += self._chance.uniform(0, webhook.scatter)
         if _falls(webhook.late, number):
             delay += webhook.late_by
-        body = event(webhook.app_id, project, contact, time.time())
-        delivery = _Delivery(webhook, contact["id"], body, *self._fresh())
+        body = event(webhook.app_id, project, trigger, content, time.time())
+        delivery = _Delivery(webhook, trigger, contact_id, body, *self._fresh())
         copies = [delivery]
         if _falls(webhook.twice, number):
             copies = [attrs.evolve(delivery, webhook=attrs.evolve(webhook, nonce="once")) for _ in range(2)]
@@ -180,7 +222,7 @@ class Announcements:
         except httpx.HTTPError:
             status = 0
         delivery.attempts += 1
-        self.attempts.append(Attempt(delivery.contact_id, delivery.attempts, status))
+        self.attempts.append(Attempt(delivery.contact_id, delivery.attempts, status, delivery.trigger))
         wait = webhook.first_retry * 2 ** (delivery.attempts - 1)
         delivered = 200 <= status <= 299
         if not delivered and wait <= webhook.last_retry:
@@ -191,21 +233,25 @@ class Announcements:
         self.pending -= 1
 
 
-def event(app_id: str, project: str, contact: Mapping[str, Any], moment: float) -> bytes:
-    """CONTACT_CREATE's body, laid out as in the vendor's own test vector (client-source). There it has no
-    `channel_priority`; where a contact has one, that it comes last is inferred."""
-    names = ("id", "channel_identities", "display_name", "email", "external_id", "metadata", "language")
-    told = {name: contact[name] for name in names}
-    if contact["channel_priority"]:
-        told["channel_priority"] = contact["channel_priority"]
+def event(app_id: str, project: str, trigger: str, content: Mapping[str, Any], moment: float) -> bytes:
+    """An event's body, laid out as CONTACT_CREATE's is in the vendor's own test vector (client-source); that the
+    others are laid out likewise is inferred."""
     members = {
         "app_id": app_id,
         "accepted_time": datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "project_id": project,
-        "contact_create_notification": {"contact": told},
+        NOTIFICATIONS[trigger]: content,
         "message_metadata": "",
     }
     return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def told(contact: Mapping[str, Any]) -> dict[str, Any]:
+    """A contact as events tell it. The vector has no `channel_priority`; where a contact has one, that it comes last
+    is inferred."""
+    names = ("id", "channel_identities", "display_name", "email", "external_id", "metadata", "language")
+    priority: Sequence[str] = contact["channel_priority"]
+    return {**{name: contact[name] for name in names}, **({"channel_priority": priority} if priority else {})}
 
 
 def signature(secret: str, body: bytes, nonce: str, timestamp: int) -> dict[str, str]:

@@ -125,8 +125,9 @@ class Contract:
         A slash at its end makes no difference, unless the document has the path with it and without it.
         """
         matches = self._at(path) or self._at(path.removesuffix("/") if path.endswith("/") else f"{path}/")
-        fewest = min((match.operation.path.groups for match in matches), default=0)
-        return [match for match in matches if match.operation.path.groups == fewest]
+        # The path that says the most in words of its own: /contacts/x:merge is no contact called x:merge.
+        least = min(map(_length_of_parameters, matches), default=0)
+        return [match for match in matches if _length_of_parameters(match) == least]
 
     def _at(self, path: str) -> list[Match]:
         found = [(operation, operation.path.fullmatch(path)) for operation in self.operations]
@@ -141,6 +142,10 @@ class Contract:
         segments = _segments(path)
         routes = (route for operation in self.operations for route in operation.routes)
         return max((_shared(segments, route) for route in routes), default=0)
+
+
+def _length_of_parameters(match: Match) -> int:
+    return sum(map(len, match.path_parameters.values()))
 
 
 def violation(validator: jsonschema_rs.Validator, value: Any) -> str | None:

@@ -8,11 +8,33 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from ..models.channel import Channel
+from ..models.channel_profile import ChannelProfile
 from ..models.contact import Contact
 from ..models.contact_list import ContactList
+from ..models.create_webhook_request import CreateWebhookRequest
+from ..models.get_channel_profile_request import GetChannelProfileRequest
+from ..models.identity_conflict_list import IdentityConflictList
+from ..models.merge_contacts_request import MergeContactsRequest
+from ..models.project_settings import ProjectSettings
 from ..models.stored_contact import StoredContact
+from ..models.stored_project_settings import StoredProjectSettings
+from ..models.update_contact_request import UpdateContactRequest
+from ..models.update_webhook_request import UpdateWebhookRequest
+from ..models.webhook import Webhook
+from ..models.webhook_list import WebhookList
 from ..types import UNSET, Unset
-from .contacts import create_contact, get_contact, list_contacts
+from .contacts import (
+    create_contact,
+    delete_contact,
+    get_channel_profile,
+    get_contact,
+    list_contacts,
+    list_identity_conflicts,
+    merge_contacts,
+    update_contact,
+)
+from .settings import create_project_settings, get_project_settings, update_project_settings
+from .webhooks import create_webhook, delete_webhook, get_webhook, list_webhooks, update_webhook
 
 T = TypeVar("T")
 
@@ -122,6 +144,281 @@ class Operations:
             timeout,
         )
 
+    def delete_contact(
+        self,
+        contact_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Delete a contact"""
+        return self._call(
+            "delete",
+            "/v1/projects/{project_id}/contacts/{contact_id}",
+            lambda: delete_contact._get_kwargs(
+                project_id=self._project_id,
+                contact_id=contact_id,
+            ),
+            delete_contact._parse_success,
+            timeout,
+        )
+
+    def update_contact(
+        self,
+        contact_id: str,
+        body: UpdateContactRequest,
+        *,
+        update_mask: str | Unset = UNSET,
+        timeout: float | None = None,
+    ) -> StoredContact:
+        """Update a contact
+
+        Replaces the members that `update_mask` names, each as a whole. Without a mask, the members that the
+        body has and that are not empty.
+        """
+        return self._call(
+            "patch",
+            "/v1/projects/{project_id}/contacts/{contact_id}",
+            lambda: update_contact._get_kwargs(
+                project_id=self._project_id,
+                contact_id=contact_id,
+                body=body,
+                update_mask=update_mask,
+            ),
+            update_contact._parse_success,
+            timeout,
+        )
+
+    def merge_contacts(
+        self,
+        destination_id: str,
+        body: MergeContactsRequest,
+        *,
+        timeout: float | None = None,
+    ) -> StoredContact:
+        """Merge two contacts
+
+        Merges the source into the destination and removes the source. Identities move only on channels that
+        the destination lacks, and their channels go to the end of its `channel_priority`. Other members are
+        taken only where the destination's are empty. The source's ID cannot be used any longer.
+        """
+        return self._call(
+            "post",
+            "/v1/projects/{project_id}/contacts/{destination_id}:merge",
+            lambda: merge_contacts._get_kwargs(
+                project_id=self._project_id,
+                destination_id=destination_id,
+                body=body,
+            ),
+            merge_contacts._parse_success,
+            timeout,
+        )
+
+    def get_channel_profile(
+        self,
+        body: GetChannelProfileRequest,
+        *,
+        timeout: float | None = None,
+    ) -> ChannelProfile:
+        """Get a profile on a channel
+
+        The name under which a person is known on a channel, for a contact or for a channel identity.
+        """
+        return self._call(
+            "post",
+            "/v1/projects/{project_id}/contacts:getChannelProfile",
+            lambda: get_channel_profile._get_kwargs(
+                project_id=self._project_id,
+                body=body,
+            ),
+            get_channel_profile._parse_success,
+            timeout,
+        )
+
+    def list_identity_conflicts(
+        self,
+        *,
+        page_size: int | Unset = UNSET,
+        page_token: str | Unset = UNSET,
+        timeout: float | None = None,
+    ) -> IdentityConflictList:
+        """List identity conflicts
+
+        Lists, page by page, the phone numbers that several contacts have on SMS, MMS and RCS.
+        """
+        return self._call(
+            "get",
+            "/v1/projects/{project_id}/contacts:identityConflicts",
+            lambda: list_identity_conflicts._get_kwargs(
+                project_id=self._project_id,
+                page_size=page_size,
+                page_token=page_token,
+            ),
+            list_identity_conflicts._parse_success,
+            timeout,
+        )
+
+    def get_project_settings(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> StoredProjectSettings:
+        """Get the project's settings"""
+        return self._call(
+            "get",
+            "/v1/projects/{project_id}/settings",
+            lambda: get_project_settings._get_kwargs(
+                project_id=self._project_id,
+            ),
+            get_project_settings._parse_success,
+            timeout,
+        )
+
+    def create_project_settings(
+        self,
+        body: ProjectSettings,
+        *,
+        timeout: float | None = None,
+    ) -> StoredProjectSettings:
+        """Create the project's settings
+
+        With a unified contact ID, a contact that has an SMS, MMS or RCS number gets it on the other two
+        channels. A project whose contacts are in conflict has to resolve that first; the refusal is not
+        documented.
+        """
+        return self._call(
+            "post",
+            "/v1/projects/{project_id}/settings",
+            lambda: create_project_settings._get_kwargs(
+                project_id=self._project_id,
+                body=body,
+            ),
+            create_project_settings._parse_success,
+            timeout,
+        )
+
+    def update_project_settings(
+        self,
+        body: ProjectSettings,
+        *,
+        timeout: float | None = None,
+    ) -> StoredProjectSettings:
+        """Update the project's settings
+
+        With a unified contact ID, a contact that has an SMS, MMS or RCS number gets it on the other two
+        channels. A project whose contacts are in conflict has to resolve that first; the refusal is not
+        documented.
+        """
+        return self._call(
+            "patch",
+            "/v1/projects/{project_id}/settings",
+            lambda: update_project_settings._get_kwargs(
+                project_id=self._project_id,
+                body=body,
+            ),
+            update_project_settings._parse_success,
+            timeout,
+        )
+
+    def create_webhook(
+        self,
+        body: CreateWebhookRequest,
+        *,
+        timeout: float | None = None,
+    ) -> Webhook:
+        """Create a webhook
+
+        An app has at most five, each with another target.
+        """
+        return self._call(
+            "post",
+            "/v1/projects/{project_id}/webhooks",
+            lambda: create_webhook._get_kwargs(
+                project_id=self._project_id,
+                body=body,
+            ),
+            create_webhook._parse_success,
+            timeout,
+        )
+
+    def get_webhook(
+        self,
+        webhook_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Webhook:
+        """Get a webhook"""
+        return self._call(
+            "get",
+            "/v1/projects/{project_id}/webhooks/{webhook_id}",
+            lambda: get_webhook._get_kwargs(
+                project_id=self._project_id,
+                webhook_id=webhook_id,
+            ),
+            get_webhook._parse_success,
+            timeout,
+        )
+
+    def delete_webhook(
+        self,
+        webhook_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Delete a webhook"""
+        return self._call(
+            "delete",
+            "/v1/projects/{project_id}/webhooks/{webhook_id}",
+            lambda: delete_webhook._get_kwargs(
+                project_id=self._project_id,
+                webhook_id=webhook_id,
+            ),
+            delete_webhook._parse_success,
+            timeout,
+        )
+
+    def update_webhook(
+        self,
+        webhook_id: str,
+        body: UpdateWebhookRequest,
+        *,
+        update_mask: str | Unset = UNSET,
+        timeout: float | None = None,
+    ) -> Webhook:
+        """Update a webhook
+
+        Replaces the members that `update_mask` names, without a mask those that the body has.
+        """
+        return self._call(
+            "patch",
+            "/v1/projects/{project_id}/webhooks/{webhook_id}",
+            lambda: update_webhook._get_kwargs(
+                project_id=self._project_id,
+                webhook_id=webhook_id,
+                body=body,
+                update_mask=update_mask,
+            ),
+            update_webhook._parse_success,
+            timeout,
+        )
+
+    def list_webhooks(
+        self,
+        app_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> WebhookList:
+        """List the webhooks of an app"""
+        return self._call(
+            "get",
+            "/v1/projects/{project_id}/apps/{app_id}/webhooks",
+            lambda: list_webhooks._get_kwargs(
+                project_id=self._project_id,
+                app_id=app_id,
+            ),
+            list_webhooks._parse_success,
+            timeout,
+        )
+
 
 class AsyncOperations:
     """The operations, each as a coroutine."""
@@ -196,5 +493,280 @@ class AsyncOperations:
                 contact_id=contact_id,
             ),
             get_contact._parse_success,
+            timeout,
+        )
+
+    async def delete_contact(
+        self,
+        contact_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Delete a contact"""
+        return await self._call(
+            "delete",
+            "/v1/projects/{project_id}/contacts/{contact_id}",
+            lambda: delete_contact._get_kwargs(
+                project_id=self._project_id,
+                contact_id=contact_id,
+            ),
+            delete_contact._parse_success,
+            timeout,
+        )
+
+    async def update_contact(
+        self,
+        contact_id: str,
+        body: UpdateContactRequest,
+        *,
+        update_mask: str | Unset = UNSET,
+        timeout: float | None = None,
+    ) -> StoredContact:
+        """Update a contact
+
+        Replaces the members that `update_mask` names, each as a whole. Without a mask, the members that the
+        body has and that are not empty.
+        """
+        return await self._call(
+            "patch",
+            "/v1/projects/{project_id}/contacts/{contact_id}",
+            lambda: update_contact._get_kwargs(
+                project_id=self._project_id,
+                contact_id=contact_id,
+                body=body,
+                update_mask=update_mask,
+            ),
+            update_contact._parse_success,
+            timeout,
+        )
+
+    async def merge_contacts(
+        self,
+        destination_id: str,
+        body: MergeContactsRequest,
+        *,
+        timeout: float | None = None,
+    ) -> StoredContact:
+        """Merge two contacts
+
+        Merges the source into the destination and removes the source. Identities move only on channels that
+        the destination lacks, and their channels go to the end of its `channel_priority`. Other members are
+        taken only where the destination's are empty. The source's ID cannot be used any longer.
+        """
+        return await self._call(
+            "post",
+            "/v1/projects/{project_id}/contacts/{destination_id}:merge",
+            lambda: merge_contacts._get_kwargs(
+                project_id=self._project_id,
+                destination_id=destination_id,
+                body=body,
+            ),
+            merge_contacts._parse_success,
+            timeout,
+        )
+
+    async def get_channel_profile(
+        self,
+        body: GetChannelProfileRequest,
+        *,
+        timeout: float | None = None,
+    ) -> ChannelProfile:
+        """Get a profile on a channel
+
+        The name under which a person is known on a channel, for a contact or for a channel identity.
+        """
+        return await self._call(
+            "post",
+            "/v1/projects/{project_id}/contacts:getChannelProfile",
+            lambda: get_channel_profile._get_kwargs(
+                project_id=self._project_id,
+                body=body,
+            ),
+            get_channel_profile._parse_success,
+            timeout,
+        )
+
+    async def list_identity_conflicts(
+        self,
+        *,
+        page_size: int | Unset = UNSET,
+        page_token: str | Unset = UNSET,
+        timeout: float | None = None,
+    ) -> IdentityConflictList:
+        """List identity conflicts
+
+        Lists, page by page, the phone numbers that several contacts have on SMS, MMS and RCS.
+        """
+        return await self._call(
+            "get",
+            "/v1/projects/{project_id}/contacts:identityConflicts",
+            lambda: list_identity_conflicts._get_kwargs(
+                project_id=self._project_id,
+                page_size=page_size,
+                page_token=page_token,
+            ),
+            list_identity_conflicts._parse_success,
+            timeout,
+        )
+
+    async def get_project_settings(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> StoredProjectSettings:
+        """Get the project's settings"""
+        return await self._call(
+            "get",
+            "/v1/projects/{project_id}/settings",
+            lambda: get_project_settings._get_kwargs(
+                project_id=self._project_id,
+            ),
+            get_project_settings._parse_success,
+            timeout,
+        )
+
+    async def create_project_settings(
+        self,
+        body: ProjectSettings,
+        *,
+        timeout: float | None = None,
+    ) -> StoredProjectSettings:
+        """Create the project's settings
+
+        With a unified contact ID, a contact that has an SMS, MMS or RCS number gets it on the other two
+        channels. A project whose contacts are in conflict has to resolve that first; the refusal is not
+        documented.
+        """
+        return await self._call(
+            "post",
+            "/v1/projects/{project_id}/settings",
+            lambda: create_project_settings._get_kwargs(
+                project_id=self._project_id,
+                body=body,
+            ),
+            create_project_settings._parse_success,
+            timeout,
+        )
+
+    async def update_project_settings(
+        self,
+        body: ProjectSettings,
+        *,
+        timeout: float | None = None,
+    ) -> StoredProjectSettings:
+        """Update the project's settings
+
+        With a unified contact ID, a contact that has an SMS, MMS or RCS number gets it on the other two
+        channels. A project whose contacts are in conflict has to resolve that first; the refusal is not
+        documented.
+        """
+        return await self._call(
+            "patch",
+            "/v1/projects/{project_id}/settings",
+            lambda: update_project_settings._get_kwargs(
+                project_id=self._project_id,
+                body=body,
+            ),
+            update_project_settings._parse_success,
+            timeout,
+        )
+
+    async def create_webhook(
+        self,
+        body: CreateWebhookRequest,
+        *,
+        timeout: float | None = None,
+    ) -> Webhook:
+        """Create a webhook
+
+        An app has at most five, each with another target.
+        """
+        return await self._call(
+            "post",
+            "/v1/projects/{project_id}/webhooks",
+            lambda: create_webhook._get_kwargs(
+                project_id=self._project_id,
+                body=body,
+            ),
+            create_webhook._parse_success,
+            timeout,
+        )
+
+    async def get_webhook(
+        self,
+        webhook_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Webhook:
+        """Get a webhook"""
+        return await self._call(
+            "get",
+            "/v1/projects/{project_id}/webhooks/{webhook_id}",
+            lambda: get_webhook._get_kwargs(
+                project_id=self._project_id,
+                webhook_id=webhook_id,
+            ),
+            get_webhook._parse_success,
+            timeout,
+        )
+
+    async def delete_webhook(
+        self,
+        webhook_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Delete a webhook"""
+        return await self._call(
+            "delete",
+            "/v1/projects/{project_id}/webhooks/{webhook_id}",
+            lambda: delete_webhook._get_kwargs(
+                project_id=self._project_id,
+                webhook_id=webhook_id,
+            ),
+            delete_webhook._parse_success,
+            timeout,
+        )
+
+    async def update_webhook(
+        self,
+        webhook_id: str,
+        body: UpdateWebhookRequest,
+        *,
+        update_mask: str | Unset = UNSET,
+        timeout: float | None = None,
+    ) -> Webhook:
+        """Update a webhook
+
+        Replaces the members that `update_mask` names, without a mask those that the body has.
+        """
+        return await self._call(
+            "patch",
+            "/v1/projects/{project_id}/webhooks/{webhook_id}",
+            lambda: update_webhook._get_kwargs(
+                project_id=self._project_id,
+                webhook_id=webhook_id,
+                body=body,
+                update_mask=update_mask,
+            ),
+            update_webhook._parse_success,
+            timeout,
+        )
+
+    async def list_webhooks(
+        self,
+        app_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> WebhookList:
+        """List the webhooks of an app"""
+        return await self._call(
+            "get",
+            "/v1/projects/{project_id}/apps/{app_id}/webhooks",
+            lambda: list_webhooks._get_kwargs(
+                project_id=self._project_id,
+                app_id=app_id,
+            ),
+            list_webhooks._parse_success,
             timeout,
         )

@@ -4,28 +4,94 @@
 
 from .channel import Channel
 from .channel_identity import ChannelIdentity
+from .channel_profile import ChannelProfile
+from .client_credentials import ClientCredentials
 from .contact import Contact
+from .contact_create_event import ContactCreateEvent
+from .contact_delete_event import ContactDeleteEvent
+from .contact_identities_duplication_event import ContactIdentitiesDuplicationEvent
 from .contact_list import ContactList
+from .contact_merge_event import ContactMergeEvent
+from .contact_merge_notification import ContactMergeNotification
+from .contact_notification import ContactNotification
+from .contact_settings import ContactSettings
+from .contact_trigger import ContactTrigger
+from .contact_update_event import ContactUpdateEvent
+from .create_webhook_request import CreateWebhookRequest
+from .duplicated_identities_notification import DuplicatedIdentitiesNotification
+from .duplicated_identity import DuplicatedIdentity
 from .error_reply import ErrorReply
 from .error_status import ErrorStatus
+from .get_channel_profile_request import GetChannelProfileRequest
+from .identified_by import IdentifiedBy
+from .identity_conflict import IdentityConflict
+from .identity_conflict_list import IdentityConflictList
 from .language import Language
+from .merge_contacts_request import MergeContactsRequest
+from .merge_strategy import MergeStrategy
+from .profile_channel import ProfileChannel
+from .profile_recipient import ProfileRecipient
+from .project_settings import ProjectSettings
+from .recipient_identity import RecipientIdentity
 from .stored_channel_identity import StoredChannelIdentity
+from .stored_client_credentials import StoredClientCredentials
 from .stored_contact import StoredContact
+from .stored_contact_settings import StoredContactSettings
+from .stored_project_settings import StoredProjectSettings
+from .stored_settings import StoredSettings
 from .token import Token
 from .token_error import TokenError
 from .token_request import TokenRequest
+from .update_contact_request import UpdateContactRequest
+from .update_webhook_request import UpdateWebhookRequest
+from .webhook import Webhook
+from .webhook_list import WebhookList
+from .webhook_target_type import WebhookTargetType
 
 __all__ = (
     "Channel",
     "ChannelIdentity",
+    "ChannelProfile",
+    "ClientCredentials",
     "Contact",
+    "ContactCreateEvent",
+    "ContactDeleteEvent",
+    "ContactIdentitiesDuplicationEvent",
     "ContactList",
+    "ContactMergeEvent",
+    "ContactMergeNotification",
+    "ContactNotification",
+    "ContactSettings",
+    "ContactTrigger",
+    "ContactUpdateEvent",
+    "CreateWebhookRequest",
+    "DuplicatedIdentitiesNotification",
+    "DuplicatedIdentity",
     "ErrorReply",
     "ErrorStatus",
+    "GetChannelProfileRequest",
+    "IdentifiedBy",
+    "IdentityConflict",
+    "IdentityConflictList",
     "Language",
+    "MergeContactsRequest",
+    "MergeStrategy",
+    "ProfileChannel",
+    "ProfileRecipient",
+    "ProjectSettings",
+    "RecipientIdentity",
     "StoredChannelIdentity",
+    "StoredClientCredentials",
     "StoredContact",
+    "StoredContactSettings",
+    "StoredProjectSettings",
+    "StoredSettings",
     "Token",
     "TokenError",
     "TokenRequest",
+    "UpdateContactRequest",
+    "UpdateWebhookRequest",
+    "Webhook",
+    "WebhookList",
+    "WebhookTargetType",
 )
