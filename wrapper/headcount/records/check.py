@@ -47,14 +47,15 @@ class SchemaCheck:
 
 
 class ContactCheck(SchemaCheck):
-    """The check of one contact before it is sent, by the schema `Contact` of a compiled spec.
+    """The check of one contact before it is sent, by a schema of a compiled spec.
 
-    `spec` is the name of one in `headcount_api.specs`, or the document itself, for a vendor from outside.
+    `spec` is the name of one in `headcount_api.specs`, or the document itself, for a vendor from outside. `schema` is
+    the schema's name.
     """
 
-    def __init__(self, spec: str | Mapping[str, Any]) -> None:
+    def __init__(self, spec: str | Mapping[str, Any], schema: str = "Contact") -> None:
         document = specs.load(spec) if isinstance(spec, str) else spec
-        super().__init__({"$ref": "#/components/schemas/Contact"}, document["components"])
+        super().__init__({"$ref": f"#/components/schemas/{schema}"}, document["components"])
 
 
 class KeyCheck(SchemaCheck):
