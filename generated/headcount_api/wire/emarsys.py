@@ -31,9 +31,14 @@ KeyValue: TypeAlias = Annotated[str | int, Meta(description="A value of the key 
 ContactListId: TypeAlias = Annotated[int, Meta(description="An existing contact list.")]
 
 
-class DeleteContactsRequest(Struct):
-    key_id: Key | UnsetType = UNSET
-    contact_list_id: ContactListId | UnsetType = UNSET
+KeyValues1: TypeAlias = Annotated[
+    list[KeyValue], Meta(description="One value of the key field, or several.", max_length=1000, min_length=1)
+]
+
+
+KeyValues: TypeAlias = Annotated[
+    str | int | KeyValues1, Meta(description="One value of the key field, or several.")
+]
 
 
 FieldValue1: TypeAlias = Annotated[
@@ -58,14 +63,187 @@ MessagesByCode: TypeAlias = dict[str, str]
 
 class CheckContactIdsRequest(Struct):
     key_id: Annotated[str | int, Meta(description="The ID of the field to which the values belong.")]
-    external_ids: Annotated[list[str], Meta(max_length=1000, min_length=1)]
+    external_ids: Annotated[list[KeyValue], Meta(max_length=1000, min_length=1)]
     get_multiple_ids: (
         Annotated[bool, Meta(description="Whether to answer with every contact that has the value.")]
         | UnsetType
     ) = UNSET
+    contact_list_id: ContactListId | UnsetType = UNSET
 
 
 IdsByKey: TypeAlias = dict[str, str | int | list[int | str]]
+
+
+class GetContactDataRequest(Struct):
+    keyValues: Annotated[list[KeyValue], Meta(max_length=1000, min_length=1)]
+    keyId: (
+        Annotated[
+            str | int,
+            Meta(
+                description="The ID of the field to which the values belong, `id` or `uid`; `id` where it is omitted."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    fields: (
+        Annotated[
+            list[str | int],
+            Meta(description="The IDs of the fields to read; all where it is empty or omitted."),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class ContactDataError(Struct):
+    key: str | int | UnsetType = UNSET
+    errorCode: str | int | UnsetType = UNSET
+    errorMsg: str | UnsetType = UNSET
+
+
+StoredValue: TypeAlias = (
+    Annotated[
+        str | int | float | list[str | int],
+        Meta(description="A value as it is told; null where there is none."),
+    ]
+    | None
+)
+
+
+class ContactId(Struct):
+    id: str | int | UnsetType = UNSET
+
+
+Language: TypeAlias = Annotated[
+    Literal[
+        "ar",
+        "bg",
+        "bp",
+        "cn",
+        "cz",
+        "de",
+        "dk",
+        "el",
+        "en",
+        "es",
+        "et",
+        "fi",
+        "fr",
+        "he",
+        "hi",
+        "hr",
+        "hu",
+        "it",
+        "jp",
+        "ko",
+        "lt",
+        "lv",
+        "mk",
+        "mo",
+        "mx",
+        "nl",
+        "no",
+        "pl",
+        "pr",
+        "ro",
+        "ru",
+        "sc",
+        "sk",
+        "sl",
+        "sr",
+        "sv",
+        "th",
+        "tr",
+        "uk",
+        "vi",
+    ],
+    Meta(description="A language by the vendor's own codes of two letters."),
+]
+
+
+class ContactField(Struct):
+    id: str | int | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    application_type: (
+        Annotated[
+            str,
+            Meta(
+                description="shorttext, longtext, largetext, numeric, date, url, singlechoice, multichoice and others."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    string_id: str | UnsetType = UNSET
+
+
+class Choice(Struct):
+    id: str | int | UnsetType = UNSET
+    choice: str | UnsetType = UNSET
+    bit_position: int | str | UnsetType = UNSET
+
+
+ChoicesByField: TypeAlias = dict[str, list[Choice]]
+
+
+class ContactSource(Struct):
+    id: str | int | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+
+
+class CreateContactSourceRequest(Struct):
+    name: Annotated[str, Meta(min_length=1)]
+
+
+class CreatedContactSource(Struct):
+    id: int | str | UnsetType = UNSET
+
+
+class DoneReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: Any | UnsetType = UNSET
+
+
+class ContactList(Struct):
+    id: str | int | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    created: str | UnsetType = UNSET
+    type: Annotated[int | str, Meta(description="Reserved by the vendor.")] | UnsetType = UNSET
+
+
+class CreateContactListRequest(Struct):
+    name: Annotated[str, Meta(description="The name, which no other list has.", min_length=1)]
+    key_id: Key | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    external_ids: (
+        Annotated[
+            list[KeyValue],
+            Meta(description="Values of the key field of the contacts to be in the list.", max_length=10000),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class ContactListMembersRequest(Struct):
+    key_id: Key
+    external_ids: Annotated[list[KeyValue], Meta(description="Values of the key field.", max_length=10000)]
+
+
+class CountContactsInListReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: int | str | UnsetType = UNSET
+
+
+class ListContactsInListReply(Struct):
+    value: list[int | str] | UnsetType = UNSET
+    next: (
+        Annotated[str, Meta(description="The path of the next page; null on the last one.")]
+        | None
+        | UnsetType
+    ) = UNSET
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: Annotated[Any, Meta(description="The empty string.")] | UnsetType = UNSET
 
 
 class ErrorReply(Struct):
@@ -108,7 +286,60 @@ ContactUpdate: TypeAlias = Annotated[
 ]
 
 
+DeleteContactsRequest: TypeAlias = Annotated[
+    dict[str, KeyValues],
+    Meta(
+        description="`key_id` (a Key), and under the ID of the key field (`id` and `uid` too) one value of it, or a list of up to 1,000. `contact_list_id` (a ContactListId) may stand beside them."
+    ),
+]
+
+
 ErrorsByKey: TypeAlias = dict[str, MessagesByCode]
+
+
+StoredContact: TypeAlias = dict[str, StoredValue]
+
+
+class ContactIdReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: ContactId | str | UnsetType = UNSET
+
+
+class ListFieldsReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: list[ContactField] | str | UnsetType = UNSET
+
+
+class ListFieldChoicesReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: list[Choice] | str | UnsetType = UNSET
+
+
+class ListFieldsChoicesReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: ChoicesByField | list[list[Choice]] | str | UnsetType = UNSET
+
+
+class ListContactSourcesReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: list[ContactSource] | str | UnsetType = UNSET
+
+
+class CreateContactSourceReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: CreatedContactSource | str | list[Any] | UnsetType = UNSET
+
+
+class ListContactListsReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: list[ContactList] | str | UnsetType = UNSET
 
 
 class CreateContactsRequest(Struct):
@@ -159,6 +390,38 @@ class CheckContactIdsResult(Struct):
     errors: Errors | UnsetType = UNSET
 
 
+class ContactData(Struct):
+    errors: list[ContactDataError] | UnsetType = UNSET
+    result: (
+        Annotated[
+            list[StoredContact] | bool,
+            Meta(description="The contacts; false, or absent, where none was found."),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class QueryContactsReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: ContactData | str | UnsetType = UNSET
+
+
+class CreatedContactList(Struct):
+    id: int | str | UnsetType = UNSET
+    errors: Errors | UnsetType = UNSET
+
+
+class AddedToContactList(Struct):
+    inserted_contacts: int | str | UnsetType = UNSET
+    errors: Errors | UnsetType = UNSET
+
+
+class RemovedFromContactList(Struct):
+    deleted_contacts: int | str | UnsetType = UNSET
+    errors: Errors | UnsetType = UNSET
+
+
 class CreateContactsResult(Struct):
     id: (
         Annotated[int | str, Meta(description="The ID of the one contact that was the body itself.")]
@@ -201,6 +464,30 @@ class CheckContactIdsReply(Struct):
     replyCode: int | UnsetType = UNSET
     replyText: str | UnsetType = UNSET
     data: CheckContactIdsResult | str | UnsetType = UNSET
+
+
+class GetContactDataReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: ContactData | str | UnsetType = UNSET
+
+
+class CreateContactListReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: CreatedContactList | str | UnsetType = UNSET
+
+
+class AddToContactListReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: AddedToContactList | str | UnsetType = UNSET
+
+
+class RemoveFromContactListReply(Struct):
+    replyCode: int | UnsetType = UNSET
+    replyText: str | UnsetType = UNSET
+    data: RemovedFromContactList | str | UnsetType = UNSET
 
 
 class CreateContactsReply(Struct):

@@ -28,8 +28,9 @@ def known_refusal(operation: str, detail: str, body: Any) -> Known | None:
         return _of_ids(body)
     if operation == "getContactData":
         return _of_data(body)
-    if operation == "deleteContacts" and any(isinstance(each, list) and len(each) > 1000 for each in body.values()):
-        return 1000, "The request exceeded the maximum batch size 1,000"
+    if operation == "deleteContacts":
+        too_many = any(isinstance(each, list) and len(each) > 1000 for each in body.values())
+        return (1000, "The request exceeded the maximum batch size 1,000") if too_many else _of_key(body)
     if operation == "createContactSource" and "name" not in body:
         return 10001, "Missing parameter: name"
     return None
@@ -54,7 +55,12 @@ def _of_contacts(operation: str, body: Mapping[str, Any]) -> Known | None:
             return wrong
     if "contacts" not in body and not any(name.isdecimal() for name in body):
         return 10001, "Missing parameter: contacts"
-    return None
+    return _of_key(body) if "contacts" not in body else None
+
+
+def _of_key(body: Mapping[str, Any]) -> Known | None:
+    """The default key without a value."""
+    return None if "key_id" in body or "3" in body else (2005, "No value provided for key field: 3")
 
 
 def _of_contact(contact: Mapping[str, Any], creating: bool) -> Known | None:

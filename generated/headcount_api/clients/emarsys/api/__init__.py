@@ -7,17 +7,63 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
+from ..models.add_to_contact_list_reply import AddToContactListReply
 from ..models.check_contact_ids_reply import CheckContactIdsReply
 from ..models.check_contact_ids_request import CheckContactIdsRequest
+from ..models.contact_id_reply import ContactIdReply
+from ..models.contact_list_members_request import ContactListMembersRequest
+from ..models.count_contacts_in_list_reply import CountContactsInListReply
+from ..models.create_contact_list_reply import CreateContactListReply
+from ..models.create_contact_list_request import CreateContactListRequest
+from ..models.create_contact_source_reply import CreateContactSourceReply
+from ..models.create_contact_source_request import CreateContactSourceRequest
 from ..models.create_contacts_reply import CreateContactsReply
 from ..models.create_contacts_request import CreateContactsRequest
 from ..models.delete_contacts_reply import DeleteContactsReply
 from ..models.delete_contacts_request import DeleteContactsRequest
+from ..models.done_reply import DoneReply
+from ..models.get_contact_data_reply import GetContactDataReply
+from ..models.get_contact_data_request import GetContactDataRequest
+from ..models.language import Language
+from ..models.list_contact_lists_reply import ListContactListsReply
+from ..models.list_contact_sources_reply import ListContactSourcesReply
+from ..models.list_contacts_in_list_reply import ListContactsInListReply
+from ..models.list_field_choices_reply import ListFieldChoicesReply
+from ..models.list_fields_choices_reply import ListFieldsChoicesReply
+from ..models.list_fields_reply import ListFieldsReply
+from ..models.query_contacts_reply import QueryContactsReply
+from ..models.remove_from_contact_list_reply import RemoveFromContactListReply
 from ..models.update_contacts_create_if_not_exists import UpdateContactsCreateIfNotExists
 from ..models.update_contacts_reply import UpdateContactsReply
 from ..models.update_contacts_request import UpdateContactsRequest
 from ..types import UNSET, Unset
-from .contacts import check_contact_ids, create_contacts, delete_contacts, update_contacts
+from .contact_lists import (
+    add_to_contact_list,
+    count_contacts_in_list,
+    create_contact_list,
+    delete_contact_list,
+    list_contact_lists,
+    list_contacts_in_list,
+    remove_from_contact_list,
+)
+from .contacts import (
+    check_contact_ids,
+    create_contacts,
+    delete_contacts,
+    filter_contacts,
+    get_contact_data,
+    get_contact_id,
+    query_contacts,
+    update_contacts,
+)
+from .fields import (
+    list_field_choices,
+    list_fields,
+    list_fields_choices,
+    list_translated_field_choices,
+    list_translated_fields,
+)
+from .sources import create_contact_source, delete_contact_source, list_contact_sources
 
 T = TypeVar("T")
 
@@ -87,9 +133,10 @@ class Operations:
         *,
         timeout: float | None = None,
     ) -> CreateContactsReply:
-        """Creating multiple contacts
+        """Creating one or more contacts
 
-        Creates multiple new contacts all at once.
+        Creates multiple new contacts all at once, from a list; or one, where the contact is the body
+        itself.
         """
         return self._call(
             "post",
@@ -98,6 +145,112 @@ class Operations:
                 body=body,
             ),
             create_contacts._parse_success,
+            timeout,
+        )
+
+    def get_contact_data(
+        self,
+        body: GetContactDataRequest,
+        *,
+        timeout: float | None = None,
+    ) -> GetContactDataReply:
+        """Reading fields of contacts
+
+        The members of the request are named in another way than everywhere else.
+        """
+        return self._call(
+            "post",
+            "/contact/getdata",
+            lambda: get_contact_data._get_kwargs(
+                body=body,
+            ),
+            get_contact_data._parse_success,
+            timeout,
+        )
+
+    def check_contact_ids(
+        self,
+        body: CheckContactIdsRequest,
+        *,
+        timeout: float | None = None,
+    ) -> CheckContactIdsReply:
+        """Look up the internal ids of contacts by a key field"""
+        return self._call(
+            "post",
+            "/contact/checkids",
+            lambda: check_contact_ids._get_kwargs(
+                body=body,
+            ),
+            check_contact_ids._parse_success,
+            timeout,
+        )
+
+    def query_contacts(
+        self,
+        *,
+        return_: int,
+        limit: int | Unset = UNSET,
+        offset: int | Unset = UNSET,
+        excludeempty: bool | Unset = UNSET,
+        timeout: float | None = None,
+    ) -> QueryContactsReply:
+        """Listing the values of one field
+
+        Further parameters, whose names are field IDs, filter the contacts; their names are no parameter's
+        that a description could give, so filterContacts has them in its path.
+        """
+        return self._call(
+            "get",
+            "/contact/query/",
+            lambda: query_contacts._get_kwargs(
+                return_=return_,
+                limit=limit,
+                offset=offset,
+                excludeempty=excludeempty,
+            ),
+            query_contacts._parse_success,
+            timeout,
+        )
+
+    def filter_contacts(
+        self,
+        filter_: str,
+        *,
+        timeout: float | None = None,
+    ) -> QueryContactsReply:
+        """Listing the values of one field, filtered
+
+        The whole query in the path, as older pages and the vendor's own client have it. Whether the
+        separators may be percent-encoded there, as clients do, is not documented.
+        """
+        return self._call(
+            "get",
+            "/contact/query/{filter_}",
+            lambda: filter_contacts._get_kwargs(
+                filter_=filter_,
+            ),
+            filter_contacts._parse_success,
+            timeout,
+        )
+
+    def get_contact_id(
+        self,
+        key: str,
+        *,
+        timeout: float | None = None,
+    ) -> ContactIdReply:
+        """Looking up the internal ID of one contact
+
+        The same can be asked as `contact/?3=a@example.com`, which has no name for its parameter, and so no
+        place here.
+        """
+        return self._call(
+            "get",
+            "/contact/{key}",
+            lambda: get_contact_id._get_kwargs(
+                key=key,
+            ),
+            get_contact_id._parse_success,
             timeout,
         )
 
@@ -122,20 +275,267 @@ class Operations:
             timeout,
         )
 
-    def check_contact_ids(
+    def list_fields(
         self,
-        body: CheckContactIdsRequest,
         *,
         timeout: float | None = None,
-    ) -> CheckContactIdsReply:
-        """Look up the internal ids of contacts by a key field"""
+    ) -> ListFieldsReply:
+        """Listing the fields of the account"""
+        return self._call(
+            "get",
+            "/field",
+            lambda: list_fields._get_kwargs(),
+            list_fields._parse_success,
+            timeout,
+        )
+
+    def list_translated_fields(
+        self,
+        language: Language,
+        *,
+        timeout: float | None = None,
+    ) -> ListFieldsReply:
+        """Listing the fields of the account in a language"""
+        return self._call(
+            "get",
+            "/field/translate/{language}",
+            lambda: list_translated_fields._get_kwargs(
+                language=language,
+            ),
+            list_translated_fields._parse_success,
+            timeout,
+        )
+
+    def list_fields_choices(
+        self,
+        *,
+        fields: str,
+        language: Language,
+        timeout: float | None = None,
+    ) -> ListFieldsChoicesReply:
+        """Listing the choices of several fields"""
+        return self._call(
+            "get",
+            "/field/choices",
+            lambda: list_fields_choices._get_kwargs(
+                fields=fields,
+                language=language,
+            ),
+            list_fields_choices._parse_success,
+            timeout,
+        )
+
+    def list_field_choices(
+        self,
+        field_id: int,
+        *,
+        timeout: float | None = None,
+    ) -> ListFieldChoicesReply:
+        """Listing the choices of a field
+
+        A value of the field is written as the ID of a choice. `bit_position` is not that ID.
+        """
+        return self._call(
+            "get",
+            "/field/{field_id}/choice",
+            lambda: list_field_choices._get_kwargs(
+                field_id=field_id,
+            ),
+            list_field_choices._parse_success,
+            timeout,
+        )
+
+    def list_translated_field_choices(
+        self,
+        field_id: int,
+        language: Language,
+        *,
+        timeout: float | None = None,
+    ) -> ListFieldChoicesReply:
+        """Listing the choices of a field in a language"""
+        return self._call(
+            "get",
+            "/field/{field_id}/choice/translate/{language}",
+            lambda: list_translated_field_choices._get_kwargs(
+                field_id=field_id,
+                language=language,
+            ),
+            list_translated_field_choices._parse_success,
+            timeout,
+        )
+
+    def list_contact_sources(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> ListContactSourcesReply:
+        """Listing contact sources"""
+        return self._call(
+            "get",
+            "/source",
+            lambda: list_contact_sources._get_kwargs(),
+            list_contact_sources._parse_success,
+            timeout,
+        )
+
+    def create_contact_source(
+        self,
+        body: CreateContactSourceRequest,
+        *,
+        timeout: float | None = None,
+    ) -> CreateContactSourceReply:
+        """Creating a contact source"""
         return self._call(
             "post",
-            "/contact/checkids",
-            lambda: check_contact_ids._get_kwargs(
+            "/source/create",
+            lambda: create_contact_source._get_kwargs(
                 body=body,
             ),
-            check_contact_ids._parse_success,
+            create_contact_source._parse_success,
+            timeout,
+        )
+
+    def delete_contact_source(
+        self,
+        source_id: int,
+        *,
+        timeout: float | None = None,
+    ) -> DoneReply:
+        """Deleting a contact source"""
+        return self._call(
+            "delete",
+            "/source/{source_id}",
+            lambda: delete_contact_source._get_kwargs(
+                source_id=source_id,
+            ),
+            delete_contact_source._parse_success,
+            timeout,
+        )
+
+    def list_contact_lists(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> ListContactListsReply:
+        """Listing contact lists"""
+        return self._call(
+            "get",
+            "/contactlist",
+            lambda: list_contact_lists._get_kwargs(),
+            list_contact_lists._parse_success,
+            timeout,
+        )
+
+    def create_contact_list(
+        self,
+        body: CreateContactListRequest,
+        *,
+        timeout: float | None = None,
+    ) -> CreateContactListReply:
+        """Creating a contact list"""
+        return self._call(
+            "post",
+            "/contactlist",
+            lambda: create_contact_list._get_kwargs(
+                body=body,
+            ),
+            create_contact_list._parse_success,
+            timeout,
+        )
+
+    def add_to_contact_list(
+        self,
+        list_id: int,
+        body: ContactListMembersRequest,
+        *,
+        timeout: float | None = None,
+    ) -> AddToContactListReply:
+        """Adding contacts to a contact list"""
+        return self._call(
+            "post",
+            "/contactlist/{list_id}/add",
+            lambda: add_to_contact_list._get_kwargs(
+                list_id=list_id,
+                body=body,
+            ),
+            add_to_contact_list._parse_success,
+            timeout,
+        )
+
+    def remove_from_contact_list(
+        self,
+        list_id: int,
+        body: ContactListMembersRequest,
+        *,
+        timeout: float | None = None,
+    ) -> RemoveFromContactListReply:
+        """Removing contacts from a contact list"""
+        return self._call(
+            "post",
+            "/contactlist/{list_id}/delete",
+            lambda: remove_from_contact_list._get_kwargs(
+                list_id=list_id,
+                body=body,
+            ),
+            remove_from_contact_list._parse_success,
+            timeout,
+        )
+
+    def count_contacts_in_list(
+        self,
+        list_id: int,
+        *,
+        timeout: float | None = None,
+    ) -> CountContactsInListReply:
+        """Counting the contacts in a contact list"""
+        return self._call(
+            "get",
+            "/contactlist/{list_id}/count",
+            lambda: count_contacts_in_list._get_kwargs(
+                list_id=list_id,
+            ),
+            count_contacts_in_list._parse_success,
+            timeout,
+        )
+
+    def list_contacts_in_list(
+        self,
+        list_id: int,
+        *,
+        top: int | Unset = UNSET,
+        skiptoken: int | Unset = UNSET,
+        timeout: float | None = None,
+    ) -> ListContactsInListReply:
+        """Listing the contacts in a contact list
+
+        It has taken the place of `contactlist/{listId}` and `contactlist/{listId}/contacts`.
+        """
+        return self._call(
+            "get",
+            "/contactlist/{list_id}/contactIds",
+            lambda: list_contacts_in_list._get_kwargs(
+                list_id=list_id,
+                top=top,
+                skiptoken=skiptoken,
+            ),
+            list_contacts_in_list._parse_success,
+            timeout,
+        )
+
+    def delete_contact_list(
+        self,
+        list_id: int,
+        *,
+        timeout: float | None = None,
+    ) -> DoneReply:
+        """Deleting a contact list"""
+        return self._call(
+            "post",
+            "/contactlist/{list_id}/deletelist",
+            lambda: delete_contact_list._get_kwargs(
+                list_id=list_id,
+            ),
+            delete_contact_list._parse_success,
             timeout,
         )
 
@@ -176,9 +576,10 @@ class AsyncOperations:
         *,
         timeout: float | None = None,
     ) -> CreateContactsReply:
-        """Creating multiple contacts
+        """Creating one or more contacts
 
-        Creates multiple new contacts all at once.
+        Creates multiple new contacts all at once, from a list; or one, where the contact is the body
+        itself.
         """
         return await self._call(
             "post",
@@ -187,6 +588,112 @@ class AsyncOperations:
                 body=body,
             ),
             create_contacts._parse_success,
+            timeout,
+        )
+
+    async def get_contact_data(
+        self,
+        body: GetContactDataRequest,
+        *,
+        timeout: float | None = None,
+    ) -> GetContactDataReply:
+        """Reading fields of contacts
+
+        The members of the request are named in another way than everywhere else.
+        """
+        return await self._call(
+            "post",
+            "/contact/getdata",
+            lambda: get_contact_data._get_kwargs(
+                body=body,
+            ),
+            get_contact_data._parse_success,
+            timeout,
+        )
+
+    async def check_contact_ids(
+        self,
+        body: CheckContactIdsRequest,
+        *,
+        timeout: float | None = None,
+    ) -> CheckContactIdsReply:
+        """Look up the internal ids of contacts by a key field"""
+        return await self._call(
+            "post",
+            "/contact/checkids",
+            lambda: check_contact_ids._get_kwargs(
+                body=body,
+            ),
+            check_contact_ids._parse_success,
+            timeout,
+        )
+
+    async def query_contacts(
+        self,
+        *,
+        return_: int,
+        limit: int | Unset = UNSET,
+        offset: int | Unset = UNSET,
+        excludeempty: bool | Unset = UNSET,
+        timeout: float | None = None,
+    ) -> QueryContactsReply:
+        """Listing the values of one field
+
+        Further parameters, whose names are field IDs, filter the contacts; their names are no parameter's
+        that a description could give, so filterContacts has them in its path.
+        """
+        return await self._call(
+            "get",
+            "/contact/query/",
+            lambda: query_contacts._get_kwargs(
+                return_=return_,
+                limit=limit,
+                offset=offset,
+                excludeempty=excludeempty,
+            ),
+            query_contacts._parse_success,
+            timeout,
+        )
+
+    async def filter_contacts(
+        self,
+        filter_: str,
+        *,
+        timeout: float | None = None,
+    ) -> QueryContactsReply:
+        """Listing the values of one field, filtered
+
+        The whole query in the path, as older pages and the vendor's own client have it. Whether the
+        separators may be percent-encoded there, as clients do, is not documented.
+        """
+        return await self._call(
+            "get",
+            "/contact/query/{filter_}",
+            lambda: filter_contacts._get_kwargs(
+                filter_=filter_,
+            ),
+            filter_contacts._parse_success,
+            timeout,
+        )
+
+    async def get_contact_id(
+        self,
+        key: str,
+        *,
+        timeout: float | None = None,
+    ) -> ContactIdReply:
+        """Looking up the internal ID of one contact
+
+        The same can be asked as `contact/?3=a@example.com`, which has no name for its parameter, and so no
+        place here.
+        """
+        return await self._call(
+            "get",
+            "/contact/{key}",
+            lambda: get_contact_id._get_kwargs(
+                key=key,
+            ),
+            get_contact_id._parse_success,
             timeout,
         )
 
@@ -211,19 +718,266 @@ class AsyncOperations:
             timeout,
         )
 
-    async def check_contact_ids(
+    async def list_fields(
         self,
-        body: CheckContactIdsRequest,
         *,
         timeout: float | None = None,
-    ) -> CheckContactIdsReply:
-        """Look up the internal ids of contacts by a key field"""
+    ) -> ListFieldsReply:
+        """Listing the fields of the account"""
+        return await self._call(
+            "get",
+            "/field",
+            lambda: list_fields._get_kwargs(),
+            list_fields._parse_success,
+            timeout,
+        )
+
+    async def list_translated_fields(
+        self,
+        language: Language,
+        *,
+        timeout: float | None = None,
+    ) -> ListFieldsReply:
+        """Listing the fields of the account in a language"""
+        return await self._call(
+            "get",
+            "/field/translate/{language}",
+            lambda: list_translated_fields._get_kwargs(
+                language=language,
+            ),
+            list_translated_fields._parse_success,
+            timeout,
+        )
+
+    async def list_fields_choices(
+        self,
+        *,
+        fields: str,
+        language: Language,
+        timeout: float | None = None,
+    ) -> ListFieldsChoicesReply:
+        """Listing the choices of several fields"""
+        return await self._call(
+            "get",
+            "/field/choices",
+            lambda: list_fields_choices._get_kwargs(
+                fields=fields,
+                language=language,
+            ),
+            list_fields_choices._parse_success,
+            timeout,
+        )
+
+    async def list_field_choices(
+        self,
+        field_id: int,
+        *,
+        timeout: float | None = None,
+    ) -> ListFieldChoicesReply:
+        """Listing the choices of a field
+
+        A value of the field is written as the ID of a choice. `bit_position` is not that ID.
+        """
+        return await self._call(
+            "get",
+            "/field/{field_id}/choice",
+            lambda: list_field_choices._get_kwargs(
+                field_id=field_id,
+            ),
+            list_field_choices._parse_success,
+            timeout,
+        )
+
+    async def list_translated_field_choices(
+        self,
+        field_id: int,
+        language: Language,
+        *,
+        timeout: float | None = None,
+    ) -> ListFieldChoicesReply:
+        """Listing the choices of a field in a language"""
+        return await self._call(
+            "get",
+            "/field/{field_id}/choice/translate/{language}",
+            lambda: list_translated_field_choices._get_kwargs(
+                field_id=field_id,
+                language=language,
+            ),
+            list_translated_field_choices._parse_success,
+            timeout,
+        )
+
+    async def list_contact_sources(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> ListContactSourcesReply:
+        """Listing contact sources"""
+        return await self._call(
+            "get",
+            "/source",
+            lambda: list_contact_sources._get_kwargs(),
+            list_contact_sources._parse_success,
+            timeout,
+        )
+
+    async def create_contact_source(
+        self,
+        body: CreateContactSourceRequest,
+        *,
+        timeout: float | None = None,
+    ) -> CreateContactSourceReply:
+        """Creating a contact source"""
         return await self._call(
             "post",
-            "/contact/checkids",
-            lambda: check_contact_ids._get_kwargs(
+            "/source/create",
+            lambda: create_contact_source._get_kwargs(
                 body=body,
             ),
-            check_contact_ids._parse_success,
+            create_contact_source._parse_success,
+            timeout,
+        )
+
+    async def delete_contact_source(
+        self,
+        source_id: int,
+        *,
+        timeout: float | None = None,
+    ) -> DoneReply:
+        """Deleting a contact source"""
+        return await self._call(
+            "delete",
+            "/source/{source_id}",
+            lambda: delete_contact_source._get_kwargs(
+                source_id=source_id,
+            ),
+            delete_contact_source._parse_success,
+            timeout,
+        )
+
+    async def list_contact_lists(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> ListContactListsReply:
+        """Listing contact lists"""
+        return await self._call(
+            "get",
+            "/contactlist",
+            lambda: list_contact_lists._get_kwargs(),
+            list_contact_lists._parse_success,
+            timeout,
+        )
+
+    async def create_contact_list(
+        self,
+        body: CreateContactListRequest,
+        *,
+        timeout: float | None = None,
+    ) -> CreateContactListReply:
+        """Creating a contact list"""
+        return await self._call(
+            "post",
+            "/contactlist",
+            lambda: create_contact_list._get_kwargs(
+                body=body,
+            ),
+            create_contact_list._parse_success,
+            timeout,
+        )
+
+    async def add_to_contact_list(
+        self,
+        list_id: int,
+        body: ContactListMembersRequest,
+        *,
+        timeout: float | None = None,
+    ) -> AddToContactListReply:
+        """Adding contacts to a contact list"""
+        return await self._call(
+            "post",
+            "/contactlist/{list_id}/add",
+            lambda: add_to_contact_list._get_kwargs(
+                list_id=list_id,
+                body=body,
+            ),
+            add_to_contact_list._parse_success,
+            timeout,
+        )
+
+    async def remove_from_contact_list(
+        self,
+        list_id: int,
+        body: ContactListMembersRequest,
+        *,
+        timeout: float | None = None,
+    ) -> RemoveFromContactListReply:
+        """Removing contacts from a contact list"""
+        return await self._call(
+            "post",
+            "/contactlist/{list_id}/delete",
+            lambda: remove_from_contact_list._get_kwargs(
+                list_id=list_id,
+                body=body,
+            ),
+            remove_from_contact_list._parse_success,
+            timeout,
+        )
+
+    async def count_contacts_in_list(
+        self,
+        list_id: int,
+        *,
+        timeout: float | None = None,
+    ) -> CountContactsInListReply:
+        """Counting the contacts in a contact list"""
+        return await self._call(
+            "get",
+            "/contactlist/{list_id}/count",
+            lambda: count_contacts_in_list._get_kwargs(
+                list_id=list_id,
+            ),
+            count_contacts_in_list._parse_success,
+            timeout,
+        )
+
+    async def list_contacts_in_list(
+        self,
+        list_id: int,
+        *,
+        top: int | Unset = UNSET,
+        skiptoken: int | Unset = UNSET,
+        timeout: float | None = None,
+    ) -> ListContactsInListReply:
+        """Listing the contacts in a contact list
+
+        It has taken the place of `contactlist/{listId}` and `contactlist/{listId}/contacts`.
+        """
+        return await self._call(
+            "get",
+            "/contactlist/{list_id}/contactIds",
+            lambda: list_contacts_in_list._get_kwargs(
+                list_id=list_id,
+                top=top,
+                skiptoken=skiptoken,
+            ),
+            list_contacts_in_list._parse_success,
+            timeout,
+        )
+
+    async def delete_contact_list(
+        self,
+        list_id: int,
+        *,
+        timeout: float | None = None,
+    ) -> DoneReply:
+        """Deleting a contact list"""
+        return await self._call(
+            "post",
+            "/contactlist/{list_id}/deletelist",
+            lambda: delete_contact_list._get_kwargs(
+                list_id=list_id,
+            ),
+            delete_contact_list._parse_success,
             timeout,
         )

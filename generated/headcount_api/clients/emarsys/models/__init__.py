@@ -2,21 +2,54 @@
 
 """Contains all the data models used in inputs/outputs"""
 
+from .add_to_contact_list_reply import AddToContactListReply
+from .added_to_contact_list import AddedToContactList
 from .check_contact_ids_reply import CheckContactIdsReply
 from .check_contact_ids_request import CheckContactIdsRequest
 from .check_contact_ids_result import CheckContactIdsResult
+from .choice import Choice
+from .choices_by_field import ChoicesByField
 from .contact import Contact
+from .contact_data import ContactData
+from .contact_data_error import ContactDataError
+from .contact_field import ContactField
+from .contact_id import ContactId
+from .contact_id_reply import ContactIdReply
+from .contact_list import ContactList
+from .contact_list_members_request import ContactListMembersRequest
+from .contact_source import ContactSource
 from .contact_update import ContactUpdate
+from .count_contacts_in_list_reply import CountContactsInListReply
+from .create_contact_list_reply import CreateContactListReply
+from .create_contact_list_request import CreateContactListRequest
+from .create_contact_source_reply import CreateContactSourceReply
+from .create_contact_source_request import CreateContactSourceRequest
 from .create_contacts_reply import CreateContactsReply
 from .create_contacts_request import CreateContactsRequest
 from .create_contacts_result import CreateContactsResult
+from .created_contact_list import CreatedContactList
+from .created_contact_source import CreatedContactSource
 from .delete_contacts_reply import DeleteContactsReply
 from .delete_contacts_request import DeleteContactsRequest
 from .delete_contacts_result import DeleteContactsResult
+from .done_reply import DoneReply
 from .error_reply import ErrorReply
 from .errors_by_key import ErrorsByKey
+from .get_contact_data_reply import GetContactDataReply
+from .get_contact_data_request import GetContactDataRequest
 from .ids_by_key import IdsByKey
+from .language import Language
+from .list_contact_lists_reply import ListContactListsReply
+from .list_contact_sources_reply import ListContactSourcesReply
+from .list_contacts_in_list_reply import ListContactsInListReply
+from .list_field_choices_reply import ListFieldChoicesReply
+from .list_fields_choices_reply import ListFieldsChoicesReply
+from .list_fields_reply import ListFieldsReply
 from .messages_by_code import MessagesByCode
+from .query_contacts_reply import QueryContactsReply
+from .remove_from_contact_list_reply import RemoveFromContactListReply
+from .removed_from_contact_list import RemovedFromContactList
+from .stored_contact import StoredContact
 from .token import Token
 from .token_error import TokenError
 from .token_request import TokenRequest
@@ -26,21 +59,54 @@ from .update_contacts_request import UpdateContactsRequest
 from .update_contacts_result import UpdateContactsResult
 
 __all__ = (
+    "AddedToContactList",
+    "AddToContactListReply",
     "CheckContactIdsReply",
     "CheckContactIdsRequest",
     "CheckContactIdsResult",
+    "Choice",
+    "ChoicesByField",
     "Contact",
+    "ContactData",
+    "ContactDataError",
+    "ContactField",
+    "ContactId",
+    "ContactIdReply",
+    "ContactList",
+    "ContactListMembersRequest",
+    "ContactSource",
     "ContactUpdate",
+    "CountContactsInListReply",
+    "CreateContactListReply",
+    "CreateContactListRequest",
+    "CreateContactSourceReply",
+    "CreateContactSourceRequest",
     "CreateContactsReply",
     "CreateContactsRequest",
     "CreateContactsResult",
+    "CreatedContactList",
+    "CreatedContactSource",
     "DeleteContactsReply",
     "DeleteContactsRequest",
     "DeleteContactsResult",
+    "DoneReply",
     "ErrorReply",
     "ErrorsByKey",
+    "GetContactDataReply",
+    "GetContactDataRequest",
     "IdsByKey",
+    "Language",
+    "ListContactListsReply",
+    "ListContactsInListReply",
+    "ListContactSourcesReply",
+    "ListFieldChoicesReply",
+    "ListFieldsChoicesReply",
+    "ListFieldsReply",
     "MessagesByCode",
+    "QueryContactsReply",
+    "RemovedFromContactList",
+    "RemoveFromContactListReply",
+    "StoredContact",
     "Token",
     "TokenError",
     "TokenRequest",

@@ -17,21 +17,29 @@ class CheckContactIdsRequest:
     """
     Attributes:
         key_id (int | str): The ID of the field to which the values belong.
-        external_ids (list[str]):
+        external_ids (list[int | str]):
         get_multiple_ids (bool | Unset): Whether to answer with every contact that has the value.
+        contact_list_id (int | Unset): An existing contact list.
     """
 
     key_id: int | str
-    external_ids: list[str]
+    external_ids: list[int | str]
     get_multiple_ids: bool | Unset = UNSET
+    contact_list_id: int | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         key_id: int | str
         key_id = self.key_id
 
-        external_ids = self.external_ids
+        external_ids = []
+        for external_ids_item_data in self.external_ids:
+            external_ids_item: int | str
+            external_ids_item = external_ids_item_data
+            external_ids.append(external_ids_item)
 
         get_multiple_ids = self.get_multiple_ids
+
+        contact_list_id = self.contact_list_id
 
         field_dict: dict[str, Any] = {}
 
@@ -43,6 +51,8 @@ class CheckContactIdsRequest:
         )
         if get_multiple_ids is not UNSET:
             field_dict["get_multiple_ids"] = get_multiple_ids
+        if contact_list_id is not UNSET:
+            field_dict["contact_list_id"] = contact_list_id
 
         return field_dict
 
@@ -55,14 +65,26 @@ class CheckContactIdsRequest:
 
         key_id = _parse_key_id(d.pop("key_id"))
 
-        external_ids = cast(list[str], d.pop("external_ids"))
+        external_ids = []
+        _external_ids = d.pop("external_ids")
+        for external_ids_item_data in _external_ids:
+
+            def _parse_external_ids_item(data: object) -> int | str:
+                return cast(int | str, data)
+
+            external_ids_item = _parse_external_ids_item(external_ids_item_data)
+
+            external_ids.append(external_ids_item)
 
         get_multiple_ids = d.pop("get_multiple_ids", UNSET)
+
+        contact_list_id = d.pop("contact_list_id", UNSET)
 
         check_contact_ids_request = cls(
             key_id=key_id,
             external_ids=external_ids,
             get_multiple_ids=get_multiple_ids,
+            contact_list_id=contact_list_id,
         )
 
         return check_contact_ids_request

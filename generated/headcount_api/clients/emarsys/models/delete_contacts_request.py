@@ -8,73 +8,81 @@ from typing import Any, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
-
 T = TypeVar("T", bound="DeleteContactsRequest")
 
 
 @_attrs_define
 class DeleteContactsRequest:
-    """The key, and beside it under the ID of the key field (`id` and `uid` too) one value of it, or a list of up to 1,000.
+    """`key_id` (a Key), and under the ID of the key field (`id` and `uid` too) one value of it, or a list of up to 1,000.
+    `contact_list_id` (a ContactListId) may stand beside them.
 
-    Attributes:
-        key_id (int | str | Unset): The ID of the field which identifies the contacts, `id` or `uid`; 3 (email) where it
-            is omitted.
-        contact_list_id (int | Unset): An existing contact list.
     """
 
-    key_id: int | str | Unset = UNSET
-    contact_list_id: int | Unset = UNSET
-    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+    additional_properties: dict[str, int | list[int | str] | str] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        key_id: int | str | Unset
-        if isinstance(self.key_id, Unset):
-            key_id = UNSET
-        else:
-            key_id = self.key_id
-
-        contact_list_id = self.contact_list_id
 
         field_dict: dict[str, Any] = {}
-        field_dict.update(self.additional_properties)
-        field_dict.update({})
-        if key_id is not UNSET:
-            field_dict["key_id"] = key_id
-        if contact_list_id is not UNSET:
-            field_dict["contact_list_id"] = contact_list_id
+        for prop_name, prop in self.additional_properties.items():
+            if isinstance(prop, list):
+                field_dict[prop_name] = []
+                for componentsschemas_key_values_type_2_item_data in prop:
+                    componentsschemas_key_values_type_2_item: int | str
+                    componentsschemas_key_values_type_2_item = componentsschemas_key_values_type_2_item_data
+                    field_dict[prop_name].append(componentsschemas_key_values_type_2_item)
+
+            else:
+                field_dict[prop_name] = prop
 
         return field_dict
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
+        delete_contacts_request = cls()
 
-        def _parse_key_id(data: object) -> int | str | Unset:
-            if isinstance(data, Unset):
-                return data
-            return cast(int | str | Unset, data)
+        additional_properties = {}
+        for prop_name, prop_dict in d.items():
 
-        key_id = _parse_key_id(d.pop("key_id", UNSET))
+            def _parse_additional_property(data: object) -> int | list[int | str] | str:
+                try:
+                    if not isinstance(data, list):
+                        raise TypeError()
+                    componentsschemas_key_values_type_2 = []
+                    _componentsschemas_key_values_type_2 = data
+                    for componentsschemas_key_values_type_2_item_data in _componentsschemas_key_values_type_2:
 
-        contact_list_id = d.pop("contact_list_id", UNSET)
+                        def _parse_componentsschemas_key_values_type_2_item(data: object) -> int | str:
+                            return cast(int | str, data)
 
-        delete_contacts_request = cls(
-            key_id=key_id,
-            contact_list_id=contact_list_id,
-        )
+                        componentsschemas_key_values_type_2_item = (
+                            _parse_componentsschemas_key_values_type_2_item(
+                                componentsschemas_key_values_type_2_item_data
+                            )
+                        )
 
-        delete_contacts_request.additional_properties = d
+                        componentsschemas_key_values_type_2.append(componentsschemas_key_values_type_2_item)
+
+                    return componentsschemas_key_values_type_2
+                except (TypeError, ValueError, AttributeError, KeyError):
+                    pass
+                return cast(int | list[int | str] | str, data)
+
+            additional_property = _parse_additional_property(prop_dict)
+
+            additional_properties[prop_name] = additional_property
+
+        delete_contacts_request.additional_properties = additional_properties
         return delete_contacts_request
 
     @property
     def additional_keys(self) -> list[str]:
         return list(self.additional_properties.keys())
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> int | list[int | str] | str:
         return self.additional_properties[key]
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: int | list[int | str] | str) -> None:
         self.additional_properties[key] = value
 
     def __delitem__(self, key: str) -> None:

@@ -121,9 +121,10 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: CreateContactsRequest,
 ) -> Response[CreateContactsReply | ErrorReply]:
-    """Creating multiple contacts
+    """Creating one or more contacts
 
-     Creates multiple new contacts all at once.
+     Creates multiple new contacts all at once, from a list; or one, where the contact is the body
+    itself.
 
     Args:
         body (CreateContactsRequest): Contacts in a list, or one contact as the body itself, with
@@ -153,9 +154,10 @@ def sync(
     client: AuthenticatedClient,
     body: CreateContactsRequest,
 ) -> CreateContactsReply | ErrorReply | None:
-    """Creating multiple contacts
+    """Creating one or more contacts
 
-     Creates multiple new contacts all at once.
+     Creates multiple new contacts all at once, from a list; or one, where the contact is the body
+    itself.
 
     Args:
         body (CreateContactsRequest): Contacts in a list, or one contact as the body itself, with
@@ -180,9 +182,10 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: CreateContactsRequest,
 ) -> Response[CreateContactsReply | ErrorReply]:
-    """Creating multiple contacts
+    """Creating one or more contacts
 
-     Creates multiple new contacts all at once.
+     Creates multiple new contacts all at once, from a list; or one, where the contact is the body
+    itself.
 
     Args:
         body (CreateContactsRequest): Contacts in a list, or one contact as the body itself, with
@@ -210,9 +213,10 @@ async def asyncio(
     client: AuthenticatedClient,
     body: CreateContactsRequest,
 ) -> CreateContactsReply | ErrorReply | None:
-    """Creating multiple contacts
+    """Creating one or more contacts
 
-     Creates multiple new contacts all at once.
+     Creates multiple new contacts all at once, from a list; or one, where the contact is the body
+    itself.
 
     Args:
         body (CreateContactsRequest): Contacts in a list, or one contact as the body itself, with

@@ -127,8 +127,9 @@ def sync_detailed(
     cannot be undone. Where several contacts have one value, none of them is deleted.
 
     Args:
-        body (DeleteContactsRequest): The key, and beside it under the ID of the key field (`id`
-            and `uid` too) one value of it, or a list of up to 1,000.
+        body (DeleteContactsRequest): `key_id` (a Key), and under the ID of the key field (`id`
+            and `uid` too) one value of it, or a list of up to 1,000. `contact_list_id` (a
+            ContactListId) may stand beside them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -160,8 +161,9 @@ def sync(
     cannot be undone. Where several contacts have one value, none of them is deleted.
 
     Args:
-        body (DeleteContactsRequest): The key, and beside it under the ID of the key field (`id`
-            and `uid` too) one value of it, or a list of up to 1,000.
+        body (DeleteContactsRequest): `key_id` (a Key), and under the ID of the key field (`id`
+            and `uid` too) one value of it, or a list of up to 1,000. `contact_list_id` (a
+            ContactListId) may stand beside them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -188,8 +190,9 @@ async def asyncio_detailed(
     cannot be undone. Where several contacts have one value, none of them is deleted.
 
     Args:
-        body (DeleteContactsRequest): The key, and beside it under the ID of the key field (`id`
-            and `uid` too) one value of it, or a list of up to 1,000.
+        body (DeleteContactsRequest): `key_id` (a Key), and under the ID of the key field (`id`
+            and `uid` too) one value of it, or a list of up to 1,000. `contact_list_id` (a
+            ContactListId) may stand beside them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -219,8 +222,9 @@ async def asyncio(
     cannot be undone. Where several contacts have one value, none of them is deleted.
 
     Args:
-        body (DeleteContactsRequest): The key, and beside it under the ID of the key field (`id`
-            and `uid` too) one value of it, or a list of up to 1,000.
+        body (DeleteContactsRequest): `key_id` (a Key), and under the ID of the key field (`id`
+            and `uid` too) one value of it, or a list of up to 1,000. `contact_list_id` (a
+            ContactListId) may stand beside them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
