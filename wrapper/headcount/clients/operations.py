@@ -13,7 +13,7 @@ from headcount.records.check import SchemaCheck
 from headcount_api import specs
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-_ASKS = re.compile(r"(check|find|get|list|query)(?![a-z])")
+_ASKS = re.compile(r"(check|count|filter|find|get|list|query)(?![a-z])")
 """What an operationId begins with that changes nothing, though it may be a POST."""
 _HOLE = re.compile(r"\{([^{}]*)\}")
 _VALUE = "([A-Za-z0-9_.~%-]*)"

@@ -9,7 +9,12 @@ from headcount.clients.pages import Paging, aevery, every
 from headcount.clients.raw import raw_client
 from headcount_api.clients.pabbly_chatflow.api import AsyncOperations, Operations
 from headcount_api.clients.pabbly_chatflow.client import AuthenticatedClient
-from headcount_api.clients.pabbly_chatflow.models import ListContactsReply, StoredContact
+from headcount_api.clients.pabbly_chatflow.models import (
+    ListContactsOrder,
+    ListContactsReply,
+    ListContactsSource,
+    StoredContact,
+)
 from headcount_api.clients.pabbly_chatflow.types import UNSET, Unset
 
 
@@ -37,7 +42,16 @@ class PabblyClient(Operations, Client):
         self.raw = raw_client(AuthenticatedClient, connection, service)
 
     def iterate_contacts(
-        self, *, mobile: str | Unset = UNSET, name: str | Unset = UNSET, timeout: float | None = None
+        self,
+        *,
+        mobile: str | Unset = UNSET,
+        name: str | Unset = UNSET,
+        tags: str | Unset = UNSET,
+        order: ListContactsOrder | Unset = UNSET,
+        optin: bool | Unset = UNSET,
+        incoming_blocked: bool | Unset = UNSET,
+        source: ListContactsSource | Unset = UNSET,
+        timeout: float | None = None,
     ) -> Iterator[StoredContact]:
         """Every contact that `list_contacts` has, or those that it finds; `timeout` in seconds is a page's."""
         return every(_CONTACTS, lambda page: self.list_contacts(mobile=mobile, name=name, page=page, timeout=timeout))
@@ -52,7 +66,16 @@ class AsyncPabblyClient(AsyncOperations, AsyncClient):
         self.raw = raw_client(AuthenticatedClient, connection, service)
 
     def iterate_contacts(
-        self, *, mobile: str | Unset = UNSET, name: str | Unset = UNSET, timeout: float | None = None
+        self,
+        *,
+        mobile: str | Unset = UNSET,
+        name: str | Unset = UNSET,
+        tags: str | Unset = UNSET,
+        order: ListContactsOrder | Unset = UNSET,
+        optin: bool | Unset = UNSET,
+        incoming_blocked: bool | Unset = UNSET,
+        source: ListContactsSource | Unset = UNSET,
+        timeout: float | None = None,
     ) -> AsyncIterator[StoredContact]:
         """Every contact that `list_contacts` has, or those that it finds; `timeout` in seconds is a page's."""
         return aevery(_CONTACTS, lambda page: self.list_contacts(mobile=mobile, name=name, page=page, timeout=timeout))

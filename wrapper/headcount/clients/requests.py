@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +14,8 @@ from headcount.clients.operations import Operation
 from headcount.core.batches import Batch
 from headcount.core.exchange import Request
 from headcount.errors import HeadcountError, UsageError
+
+_SEPARATORS = re.compile(r"[=&,;]")
 
 
 @attrs.frozen
@@ -50,12 +53,20 @@ def _asked(operation: Operation, arguments: Mapping[str, Any], url: str) -> Aske
         address = f"{address}?{urlencode(list(_pairs(query)))}"
     headers = {"Accept": "application/json", **arguments.get("headers", {})}
     request = Request(arguments["method"].upper(), address, headers, body)
-    told = b"[" + _json({**path, **query}) + b"," + (body or b"null") + b"]"
+    told = b"[" + _json(list(_told({**path, **query}))) + b"," + (body or b"null") + b"]"
     return Asked(request, Batch([0], [""], [told]))
 
 
 def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _told(values: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The values of an address, and the pieces of those that are made of several, such as `3=a@example.com`."""
+    for name, value in values.items():
+        yield {name: value}
+        pieces = _SEPARATORS.split(value) if isinstance(value, str) else ()
+        yield from ({name: piece} for piece in pieces[1:])
 
 
 def _pairs(query: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

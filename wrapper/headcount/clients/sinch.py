@@ -11,17 +11,26 @@ from headcount_api.clients.sinch_batch import api as batch
 from headcount_api.clients.sinch_batch.client import AuthenticatedClient as BatchClient
 from headcount_api.clients.sinch_conversation import api as conversation
 from headcount_api.clients.sinch_conversation.client import AuthenticatedClient as ConversationClient
-from headcount_api.clients.sinch_conversation.models import Channel, ContactList, StoredContact
+from headcount_api.clients.sinch_conversation.models import (
+    Channel,
+    ContactList,
+    IdentityConflict,
+    IdentityConflictList,
+    StoredContact,
+)
 from headcount_api.clients.sinch_conversation.types import UNSET, Unset
 
 _Token = str | Unset
 
 
-def _next_token(token: _Token, page: ContactList) -> _Token | None:
+def _next_token(token: _Token, page: ContactList | IdentityConflictList) -> _Token | None:
     return page.next_page_token or None
 
 
 _CONTACTS: Paging[_Token, ContactList, StoredContact] = Paging(UNSET, lambda page: page.contacts or (), _next_token)
+_CONFLICTS: Paging[_Token, IdentityConflictList, IdentityConflict] = Paging(
+    UNSET, lambda page: page.conflicts or (), _next_token
+)
 
 
 class SinchBatch(batch.Operations):
@@ -59,6 +68,15 @@ class SinchConversation(conversation.Operations):
                 identity=identity,
                 timeout=timeout,
             ),
+        )
+
+    def iterate_identity_conflicts(
+        self, *, page_size: int | Unset = UNSET, timeout: float | None = None
+    ) -> Iterator[IdentityConflict]:
+        """Every conflict that `list_identity_conflicts` has; `timeout` in seconds is a page's."""
+        return every(
+            _CONFLICTS,
+            lambda token: self.list_identity_conflicts(page_size=page_size, page_token=token, timeout=timeout),
         )
 
 
@@ -108,6 +126,15 @@ class AsyncSinchConversation(conversation.AsyncOperations):
                 identity=identity,
                 timeout=timeout,
             ),
+        )
+
+    def iterate_identity_conflicts(
+        self, *, page_size: int | Unset = UNSET, timeout: float | None = None
+    ) -> AsyncIterator[IdentityConflict]:
+        """Every conflict that `list_identity_conflicts` has; `timeout` in seconds is a page's."""
+        return aevery(
+            _CONFLICTS,
+            lambda token: self.list_identity_conflicts(page_size=page_size, page_token=token, timeout=timeout),
         )
 
 
