@@ -20,6 +20,9 @@ KINDS: Mapping[tuple[int, int | None], Kind] = {
     (500, 1): Kind.UNAVAILABLE,
     (400, 1000): Kind.TOO_LARGE,
     (400, 1001): Kind.INVALID_VALUE,
+    (400, 1002): Kind.INVALID_VALUE,
+    (400, 1003): Kind.UNAVAILABLE,
+    (500, 1003): Kind.UNAVAILABLE,
     (400, 1006): Kind.MISSING_VALUE,
     (400, 1007): Kind.INVALID_VALUE,
     (400, 1008): Kind.INVALID_VALUE,
@@ -46,25 +49,48 @@ KINDS: Mapping[tuple[int, int | None], Kind] = {
     (200, 2011): Kind.UNAVAILABLE,
     (500, 2011): Kind.UNAVAILABLE,
     (400, 2012): Kind.INVALID_VALUE,
+    (200, 2013): Kind.INVALID_VALUE,
     (400, 2013): Kind.INVALID_VALUE,
     (400, 2014): Kind.MISSING_VALUE,
     (400, 2015): Kind.INVALID_VALUE,
     (400, 2016): Kind.INVALID_VALUE,
     (400, 2020): Kind.NOT_FOUND,
-    **{(400, code): Kind.REFUSED for code in range(3001, 3009)},
+    (400, 3001): Kind.REFUSED,
+    (500, 3001): Kind.MISSING_VALUE,
     (400, 3002): Kind.TOO_LARGE,
-    **{(500, code): Kind.UNAVAILABLE for code in range(3001, 3009)},
+    (500, 3002): Kind.TOO_LARGE,
+    (400, 3003): Kind.INVALID_VALUE,
+    (500, 3003): Kind.INVALID_VALUE,
+    (400, 3004): Kind.INVALID_VALUE,
+    (500, 3004): Kind.MISSING_VALUE,
+    (400, 3005): Kind.EXISTS,
+    (500, 3005): Kind.EXISTS,
+    (400, 3006): Kind.NOT_FOUND,
+    (404, 3006): Kind.NOT_FOUND,
+    (400, 3007): Kind.MISSING_VALUE,
+    (400, 3008): Kind.REFUSED,
+    (400, 7001): Kind.EXISTS,
+    (400, 7002): Kind.NOT_FOUND,
     (429, 7003): Kind.RATE_LIMITED,
-    **{(400, code): Kind.REFUSED for code in range(9001, 9007)},
+    (500, 7003): Kind.UNAVAILABLE,
+    (400, 9001): Kind.INVALID_VALUE,
+    (400, 9002): Kind.EXISTS,
+    (400, 9003): Kind.INVALID_VALUE,
     (500, 9004): Kind.REFUSED,
-    (400, 10001): Kind.INVALID_VALUE,
+    (400, 9005): Kind.MISSING_VALUE,
+    (400, 9006): Kind.INVALID_VALUE,
     (202, 10001): Kind.UNAVAILABLE,
+    (400, 10001): Kind.INVALID_VALUE,
     (403, None): Kind.FORBIDDEN,
     (501, None): Kind.UNAVAILABLE,
     (502, None): Kind.UNAVAILABLE,
     (503, None): Kind.UNAVAILABLE,
 }
-"""By status and code; None is an answer without a code, and 200 also that of a contact's own error."""
+"""By status and code; None is an answer without a code, and 200 also that of a contact's own error.
+
+Where one pair has several meanings, which only the text tells apart, the kind is that of most of them. 200 with 1 and
+with 2011 are not documented; they are here to be read as with the statuses that are.
+"""
 
 
 def kind_of(status: int, code: int | str | None) -> Kind | None:
