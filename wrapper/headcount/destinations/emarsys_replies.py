@@ -154,7 +154,13 @@ def read_call(told: Batch, reply: Reply) -> Judgement | None:
     envelope = decoded(reply.body, _Envelope)
     if envelope is None or (envelope.replyCode == 0 and reply.successful):
         return None
-    return _refusal(told, reply, str(envelope.replyCode), envelope.replyText)
+    number = str(envelope.replyCode)
+    judgement = _refusal(told, reply, number, envelope.replyText)
+    kind = kind_of(reply.status, number)
+    if judgement.meaning is not Meaning.REFUSED or kind is None:
+        return judgement
+    # There are no other batches that it could speak of.
+    return attrs.evolve(judgement, problem=attrs.evolve(judgement.cause, kind=kind), error=None)
 
 
 # Look-ups
