@@ -157,7 +157,7 @@ class Sinch(Vendor[SinchSwitches]):
         if ("channel" in given) != ("identity" in given) or ("channel" in given and "external_id" in given):
             return self.refuse(Refusal.INVALID, "channel and identity go together, without external_id", call)
         if (after := _position(given)) is None:
-            return self.refuse(Refusal.INVALID, "unknown page token", call)
+            return self._not_found("page", call)
         rest = [person for person in self._found(project, given) if person.number > after]
         page, more = _page(rest, given)
         following = str(page[-1].number) if more else ""
@@ -223,7 +223,7 @@ class Sinch(Vendor[SinchSwitches]):
     def list_identity_conflicts(self, call: Call, project: str) -> Response:
         """A page of the numbers that several contacts have."""
         if (start := _position(call.parameters)) is None:
-            return self.refuse(Refusal.INVALID, "unknown page token", call)
+            return self._not_found("page", call)
         page, more = _page(self._conflicts(project)[start:], call.parameters)
         return JSONResponse({"conflicts": page, "next_page_token": str(start + len(page)) if more else ""})
 
@@ -374,7 +374,7 @@ def _names(call: Call) -> list[str] | None:
 
 
 def _position(given: Mapping[str, Any]) -> int | None:
-    """Where the page begins, or None where its token is none that was given out."""
+    """Where the page begins, or None where its token is none that was given out: 404, which is inferred."""
     token = given.get("page_token") or "0"
     return int(token) if token.isascii() and token.isdigit() and len(token) < 19 else None
 
