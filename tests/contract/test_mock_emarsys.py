@@ -5,32 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
-from headcount.mock import Fault, Store, serve
-from headcount.mock.emarsys import EmarsysSwitches, wsse_refusal
+from headcount.mock import Fault
+from headcount.mock.emarsys import wsse_refusal
+from tests.contract.emarsys_mock import mocked as emarsys
 
 PATH = "/api/v3/contact"
 DUPLICATE = {"2009": "Contact with the external id already exists: 3"}
 TWO = {"key_id": "3", "contacts": [{"3": "ada@example.com", "2": "Lovelace"}, {"3": "bob@example.com"}]}
-
-
-@contextmanager
-def emarsys(**switches: Any) -> Iterator[tuple[httpx.Client, Store]]:
-    with (
-        serve("emarsys", faults={"emarsys": EmarsysSwitches(**switches)}) as mock,
-        httpx.Client(base_url=mock.url) as client,
-    ):
-        form = {"grant_type": "client_credentials"}
-        token = client.post("/oauth2/token", data=form, auth=("mock-client", "mock-secret")).json()
-        client.headers["Authorization"] = f"Bearer {token['access_token']}"
-        yield client, mock.stores["emarsys"]
 
 
 def wsse(created: str, *, secret: str = "mock-secret", nonce: str = "d36e316282959a9ed4c89851497a717f") -> str:
@@ -152,6 +139,14 @@ def test_an_invalid_contact_refuses_the_batch_or_is_an_item() -> None:
     assert reply.json()["data"]["errors"] == {"ada@example.com": {"2007": "Invalid value"}}
 
 
+def test_an_invalid_contact_of_an_update_is_an_item_too() -> None:
+    contacts = [{"3": "ada@example.com", "31": True}, {"3": "bob@example.com", "1": "Bob"}]
+    with emarsys(invalid_contact="item", existing=("ada@example.com", "bob@example.com")) as (client, store):
+        data = client.put(PATH, json={"contacts": contacts}).json()["data"]
+        assert [(each.key, each.effect) for each in store.writes] == [("bob@example.com", "updated")]
+    assert data["errors"] == {"ada@example.com": {"2007": "Invalid value"}}
+
+
 def test_ids_are_looked_up_by_any_field() -> None:
     contacts = [{"3": "ada@example.com", "1": "Ada"}, {"3": "eve@example.com", "1": "Ada"}]
     with emarsys() as (client, _):
@@ -176,6 +171,7 @@ def test_ids_are_looked_up_by_any_field() -> None:
         ("forbidden", 403, '{"replyCode":1,"replyText":"Forbidden","data":""}'),
         ("rate_limited_text", 429, "Too many requests"),
         ("database_error", 500, '{"replyCode":2011,"replyText":"Database connection error","data":""}'),
+        ("unsupported_method", 501, "This feature has not been implemented yet."),
         ("error_in_200", 200, '{"replyCode":2004,"replyText":"Invalid key field id: 100","data":""}'),
     ],
 )

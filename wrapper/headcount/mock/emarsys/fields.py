@@ -1,7 +1,7 @@
 """The fields that every account has, and their choices.
 
-Numbers, names and types are the vendor's list of system fields (vendor-docs); choices are documented for few fields
-(5, 46: client-source; 26: vendor-docs), the others are inferred.
+Ids, names and types are the vendor's list of system fields (vendor-docs). Choices are documented for few fields
+(26: vendor-docs; 5 and 46: client-source), those of the others and the names in paths are inferred.
 """
 
 from __future__ import annotations
@@ -30,31 +30,67 @@ class FieldInfo:
     choices: tuple[str, ...] = ()
 
 
-_YES_NO = ("True", "False")
-_SYSTEM = {
-    "0": FieldInfo("Interests", "interests", "interests", ("Sports", "Music", "Travel", "Food")),
-    "1": FieldInfo("First Name", "first_name", "shorttext"),
-    "2": FieldInfo("Last Name", "last_name", "shorttext"),
-    "3": FieldInfo("E-Mail", "email", "longtext"),
-    "4": FieldInfo("Date of Birth", "birth_date", "birthdate"),
-    "5": FieldInfo("Gender", "gender", "singlechoice", ("Male", "Female")),
-    "6": FieldInfo("Marital Status", "marital_status", "singlechoice", ("Single", "Married")),
-    "7": FieldInfo("Children", "children", "singlechoice", ("Yes", "No")),
-    "8": FieldInfo("Education", "education", "singlechoice", ("School", "University")),
-    "9": FieldInfo("Title", "title", "singlechoice", ("Dr.", "Prof.")),
-    "10": FieldInfo("Address", "address", "longtext"),
-    "11": FieldInfo("City", "city", "shorttext"),
-    "12": FieldInfo("State", "state", "shorttext"),
-    "13": FieldInfo("ZIP Code", "zip_code", "shorttext"),
-    "14": FieldInfo("Country", "country", "singlechoice", ("Austria", "Germany", "Hungary")),
-    "15": FieldInfo("Phone", "phone", "shorttext"),
-    "16": FieldInfo("Fax", "fax", "shorttext"),
-    "26": FieldInfo("Preferred E-Mail Format", "email_format", "singlechoice", ("HTML", "Text only")),
-    "31": FieldInfo("Opt-In", "optin", "singlechoice", _YES_NO),
-    "35": FieldInfo("Language", "language", "singlechoice", ("English", "German", "French")),
-    "37": FieldInfo("Mobile", "mobile", "shorttext"),
-    "46": FieldInfo("Salutation", "salutation", "singlechoice", ("Mr", "Mrs", "Miss", "Family", "Company")),
-}
+_TABLE = """
+0 Interests|interests|interests|Sports,Music,Travel,Food
+1 First Name|first_name|shorttext
+2 Last Name|last_name|shorttext
+3 E-Mail|email|longtext
+4 Date of Birth|birth_date|birthdate
+5 Gender|gender|singlechoice|Male,Female
+6 Marital Status|marital_status|singlechoice|Single,Married
+7 Children|children|singlechoice|Yes,No,Unknown
+8 Education|education|singlechoice|School,University
+9 Title|title|singlechoice|Dr.,Prof.
+10 Address|address|longtext
+11 City|city|shorttext
+12 State|state|shorttext
+13 ZIP Code|zip_code|shorttext
+14 Country|country|singlechoice|Austria,Germany,Hungary
+15 Phone|phone|shorttext
+16 Fax|fax|fax
+17 Job Position|job_position|singlechoice|Employee,Manager
+18 Company|company|longtext
+19 Department|department|singlechoice|Sales,Support
+20 Industry|industry|singlechoice|Trade,Services
+21 Phone (office)|office_phone|shorttext
+22 Fax (office)|office_fax|fax
+23 Number of Employees|number_of_employees|singlechoice|1 to 10,More
+24 Annual Revenue (in 000 EUR)|annual_revenue|singlechoice|Up to 1000,More
+25 URL|url|url
+26 Preferred e-mail format|preferred_email_format|singlechoice|HTML,Text only
+27 Avg. length of visit (minutes)|avg_visit_length|special
+28 Page views per day|page_views_per_day|special
+29 Days since last e-mail sent|days_since_last_email|special
+30 Response rate (% of campaigns sent)|response_rate|special
+31 Opt-In|optin|special|True,False
+32 User status|user_status|special
+33 Contact source|contact_source|special
+34 Contact form|contact_form|special
+35 Registration Language|registration_language|singlechoice|English,German,French
+36 Newsletter|newsletter|special
+37 Mobile|mobile|shorttext
+38 First Name of Partner|partner_first_name|shorttext
+39 Birthdate of Partner|partner_birthdate|birthdate
+40 Anniversary|anniversary|date
+41 Company Address|company_address|longtext
+42 Zip Code (office)|office_zip_code|shorttext
+43 City (office)|office_city|shorttext
+44 State (office)|office_state|shorttext
+45 Country (office)|office_country|singlechoice|Austria,Germany,Hungary
+46 Salutation|salutation|singlechoice|Mr,Mrs,Miss,Family,Company
+47 E-Mail valid|email_valid|special
+48 Date of first registration|registration_date|special
+"""
+"""Id and name, name in paths, type, choices; one field a line."""
+
+
+def _read(line: str) -> tuple[str, FieldInfo]:
+    head, string_id, kind, *choices = line.split("|")
+    field_id, name = head.split(" ", 1)
+    return field_id, FieldInfo(name, string_id, kind, tuple(choices[0].split(",")) if choices else ())
+
+
+_SYSTEM = dict(map(_read, _TABLE.strip().splitlines()))
 
 
 class Fields:
