@@ -67,7 +67,8 @@ MEANINGS = {
 }
 # What the pages of lists, sources, languages and permissions have beside them.
 FURTHER = (
-    "400 1002, 400 1003, 500 1003, 400 7001, 400 7002, 500 7003, item 2004, item 2005, item 2007, item 2013, 403 -"
+    "404 3006, 400 1002, 400 1003, 500 1003, 400 7001, 400 7002, 500 7003, 403 -, "
+    "item 2004, item 2005, item 2007, item 2013"
 )
 
 Row = dict[str, Any]
