@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import attrs
@@ -20,7 +21,8 @@ class Paging(Generic[C, P, I]):
     """How a list goes on.
 
     `first` is the cursor of the first page. `items` are what a page holds; `following` is the cursor of the page after
-    the one that was asked for with this cursor, or None where that was the last.
+    the one that was asked for with this cursor, or None where that was the last. It raises ValueError where the page
+    names one that there cannot be.
     """
 
     first: C
@@ -39,14 +41,17 @@ class _Turning(Generic[C, P, I]):
 
     def turn(self, cursor: C, page: P) -> Sequence[I]:
         """Takes the page of this cursor, gives its items, and moves on. Raises RetryLaterError for a list that does not
-        move: it would never end."""
+        move, which would never end, and for one that cannot be followed."""
         items = self._paging.items(page)
         self._seen.add(cursor)
-        self.cursor = self._paging.following(cursor, page)
-        if self.cursor in self._seen or (items and items == self._last):
-            text = "the vendor gives the same page again"
+        following: C | None = cursor
+        with suppress(ValueError):
+            following = self._paging.following(cursor, page)
+        if following in self._seen or (items and items == self._last):
+            text = "the list does not go on: the vendor names no page after this one, or the same again"
             raise RetryLaterError(text, Problem(Kind.UNREADABLE_REPLY, text, retryable=True))
         self._last = items
+        self.cursor = following
         return items
 
 
