@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate crash check generate review new-vendor lock clean
+.PHONY: help demo test simulate crash check generate review test-review new-vendor lock clean
 
 # Any Python from 3.11 on will do: make PYTHON=/path/to/python3 demo
 SUPPORTED := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
@@ -12,7 +12,7 @@ COMPILE := env -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_I
 	--no-config --quiet
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.ok ## Load 10,000 made-up people into three mocked vendors and show what became of each
 	@.venv/bin/python scripts/demo.py
@@ -41,6 +41,9 @@ generate: .venv-generate/.ok ## Write generated/headcount_api anew from specs/
 review: .venv-generate/.ok .redocly/.ok ## Say what a change of the specs means, against a git ref: make review BASE=main
 	@.venv-generate/bin/python scripts/review.py '$(BASE)' $(if $(HEAD),--head '$(HEAD)') \
 		$(if $(REPORT),--report '$(REPORT)') $(if $(PAGES),--pages '$(PAGES)')
+
+test-review: .venv/.ok .venv-generate/.ok .redocly/.ok ## Run the review on edits whose verdict is known (needs Node)
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 tests/review
 
 new-vendor: ## Write the skeleton of a vendor that works against its own mock: make new-vendor NAME=acme
 	@'$(PYTHON)' scripts/new_vendor.py '$(NAME)'

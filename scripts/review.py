@@ -26,15 +26,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from guarding.reading import parse
 from guarding.refusals import Refusals
 from reviewing import freshness, golden, redocly, trees, versions
-from reviewing.analysis import Review, check_generated, described, model_breaks
+from reviewing.analysis import Review, check_generated, described, holdings, model_breaks
 from reviewing.documents import Document
 from reviewing.evidence import shifts
 from reviewing.generation import Failed, Generator
 from reviewing.markdown import code, codes
 from reviewing.redocly import Redocly
-from reviewing.report import Report
+from reviewing.report import Report, not_made
 from reviewing.trees import Tree
-from reviewing.verdict import Severity, Unusable
+from reviewing.verdict import Change, Severity, Unusable
 from spec_guard import Refused, Spec, read_spec
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,6 +96,7 @@ def review(base: Tree, head: Tree, tool: Redocly, generator: Generator) -> Repor
     recorded(reviews, old, new, wrong)
     for each in reviews:
         judge(each, old, new)
+    renamed(reviews, old, new)
     return Report(base.name, head.name, reviews, wrong, notes)
 
 
@@ -110,7 +111,8 @@ def one_spec(name: str, old: Side, new: Side, tool: Redocly, generator: Generato
     if name not in new.tree.specs():
         return Review(name, "removed")
     if before is None:
-        return Review(name, "new")
+        assert after is not None
+        return Review(name, "new", changes=holdings(after))
     if contents[0] == contents[1]:
         return Review(name, "unchanged")
     assert after is not None
@@ -200,6 +202,25 @@ def judge(each: Review, old: Side, new: Side) -> None:
         each.missing.append(each.version.missing)
 
 
+def renamed(reviews: list[Review], old: Side, new: Side) -> None:
+    """Say of a spec that is gone under which name it came back."""
+    fresh = {each.name: Document(new.specs[each.name].document) for each in reviews if each.state == "new"}
+    for each in reviews:
+        if each.state != "removed" or each.name not in old.specs:
+            continue
+        names = operation_names(Document(old.specs[each.name].document))
+        twin = next((name for name, document in fresh.items() if names == operation_names(document)), None)
+        if twin:
+            text = (
+                f"{code(each.name)} seems to be called {code(twin)} now, and so do its modules: who imports them breaks"
+            )
+            each.changes.append(Change(Severity.MAJOR, "/paths", True, text, line=1))
+
+
+def operation_names(document: Document) -> set[str]:
+    return {str(operation.get("operationId")) for *_, operation in document.operations()}
+
+
 def same(base: Tree, head: Tree) -> bool:
     return base.files == head.files and base.links == head.links
 
@@ -230,18 +251,21 @@ def main(given: list[str]) -> int:
         if options.pages:
             tool.check()
             write_pages(new, tool, options.pages)
-    except Unusable as unusable:
-        print(f"review: {unusable}", file=sys.stderr)
+    except (Unusable, Failed) as reason:
+        print(f"review: {reason}", file=sys.stderr)
+        if options.report:
+            write(not_made(str(reason)), options.report)
         return 2
-    except Failed as failure:
-        print(f"review: {failure}", file=sys.stderr)
-        return 2
-    if options.report:
-        options.report.parent.mkdir(parents=True, exist_ok=True)
-        options.report.write_text(report.text(), encoding="utf-8")
-    else:
-        print(report.text(), end="")
+    write(report.text(), options.report)
     return 1 if report.all_wrong() else 0
+
+
+def write(text: str, path: Path | None) -> None:
+    if path is None:
+        print(text, end="")
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 def write_pages(tree: Tree, tool: Redocly, folder: Path) -> None:

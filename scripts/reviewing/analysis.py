@@ -61,7 +61,10 @@ class Review:
 
     @property
     def severity(self) -> Severity:
-        return Severity.MAJOR if self.state == "removed" else max(self.severities().values())
+        """A new spec is an addition, a removed one a break, whatever they hold."""
+        if self.state in ("new", "removed"):
+            return Severity.MINOR if self.state == "new" else Severity.MAJOR
+        return max(self.severities().values())
 
     def because(self) -> str:
         """The severity, and which verdict it is."""
@@ -100,6 +103,15 @@ def described(old: Spec, new: Spec, rated: list[Rated]) -> tuple[list[Change], l
     return list(dict.fromkeys(placed)), list(dict.fromkeys(disagreements))
 
 
+def holdings(spec: Spec) -> list[Change]:
+    """What a new spec holds, as changes of one that holds nothing; what is shared by its operations is not listed."""
+    empty: dict[str, object] = {"info": spec.document.get("info", {})}
+    found = [
+        change for change in wire_changes(Document(empty), Document(spec.document)) if change.severity > Severity.PATCH
+    ]
+    return [attrs.evolve(change, line=spec.line_of(change.pointer)) for change in found]
+
+
 def differs(ours: Severity, theirs: Severity) -> bool:
     """Whether two verdicts differ in what matters. Redocly calls patch what takes more and promises more, always."""
     return ours is not theirs and Severity.MAJOR in (ours, theirs)
@@ -117,12 +129,9 @@ def model_breaks(old: Spec, old_content: bytes, new: Spec, new_content: bytes, g
     name = new.name
     clients = [client_things(folder / "clients" / name) for folder in (before, after)]
     wires = [wire_things(folder / "wire" / f"{name}.py") for folder in (before, after)]
-    used = directions(clients[0])
-    for bare, ways in directions(clients[1]).items():
-        used.setdefault(bare, set()).update(ways)
+    used = directions(clients[0])  # A change can only break what was used before.
     found = [*compare(clients[0], clients[1], f"clients.{name}.", used)]
-    for wire in wires:
-        used |= directions(wire, used)
+    used |= directions(wires[0], used)
     found += compare(wires[0], wires[1], f"wire.{name}.", used)
     return found
 

@@ -43,7 +43,9 @@ def compare(
         meaning = "renamed: code that imports it breaks" if twin else "gone: code that imports it breaks"
         yield Break(MAJOR, f"{prefix}{name}", bare(name), tuple(lines), meaning)
     for name in fresh:
-        yield Break(MINOR, f"{prefix}{name}", bare(name), (f"+ {new[name].what} {prefix}{name}",), "new")
+        # A name for a type is not an addition of its own: what it is used for is judged there.
+        severity = PATCH if new[name].what == "type" else MINOR
+        yield Break(severity, f"{prefix}{name}", bare(name), (f"+ {new[name].what} {prefix}{name}",), "new")
     types = Types(old, new)
     for name, thing in old.items():
         if name in new:

@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
+
 from .documents import METHODS, Direction, Document, Node, label
 from .markdown import code, codes
+from .reply_codes import KEYWORD as REPLY_CODES
+from .reply_codes import reply_code_changes
 from .schemas import Difference, Effect, Schemas, is_annotation, key
 from .security import security_changes
 from .servers import server_changes
 from .verdict import Change, Severity
+from .webhooks import webhook_changes
 
 REQUEST, REPLY = Direction.REQUEST, Direction.REPLY
 MAJOR, MINOR, PATCH = Severity.MAJOR, Severity.MINOR, Severity.PATCH
@@ -35,6 +40,8 @@ MEANING: dict[tuple[Effect, Direction], tuple[Severity, str]] = {
     (Effect.BEHAVIOUR, REPLY): (PATCH, "nothing reads a reply's default"),
     (Effect.DEPRECATED, REPLY): (MINOR, "it still comes; callers should stop reading it"),
 }
+WORDS = ("tags", "openapi", "jsonSchemaDialect")
+"""Members that no rule judges and that change no call; what tags do to the generated names is told there."""
 SPECIAL: dict[tuple[str, Effect, Direction], tuple[Severity, str]] = {
     ("required", Effect.FEWER, REQUEST): (MAJOR, "contacts without it will be rejected before sending"),
     ("required", Effect.MORE, REQUEST): (MINOR, "callers may leave it out"),
@@ -65,6 +72,8 @@ class Walk:
         yield from self._components()
         yield from server_changes(self.old, self.new)
         yield from security_changes(self.old, self.new)
+        yield from webhook_changes(self)
+        yield from reply_code_changes(self.old, self.new)
         yield from self._rest()
 
     # Schemas
@@ -80,7 +89,7 @@ class Walk:
         removed = pointer == difference.old and self.new.find(pointer) is None
         subject = code(name or label(pointer.rsplit("/", difference.depth)[0] if difference.depth else pointer))
         if difference.effect is Effect.WORDS or not directions:
-            why = "no operation uses it" if not directions and difference.effect is not Effect.WORDS else ""
+            why = "no operation used it" if not directions and difference.effect is not Effect.WORDS else ""
             return Change(PATCH, pointer, removed, f"{subject}: {difference.text}" + (f" ({why})" if why else ""))
         keyword = difference.keyword.replace("const", "enum")
         verdicts = []
@@ -94,8 +103,9 @@ class Walk:
         return Change(verdicts[0][0], pointer, removed, f"{subject}: {difference.text}. In {meaning}{used}.")
 
     def _directions(self, pointer: str) -> tuple[set[Direction], str]:
+        """How a component was used, since a change of it can only break what used it, and by whom it is used at all."""
         found = [usages.get(pointer, {}) for usages in self._usages]
-        directions = {direction for usage in found for direction in usage}
+        directions = set(found[0])
         names = sorted({name for usage in found for used in usage.values() for name in used})
         return directions, f" ({codes(names, 4)})" if names else ""
 
@@ -110,22 +120,22 @@ class Walk:
                     yield Change(PATCH, value.pointer, True, f"{code(name)} is gone from the {kind} with a name")
                 else:
                     yield from self._component(kind, value, after[name])
-            for name, value in after.items():
-                if name not in before:
-                    yield Change(PATCH, value.pointer, False, f"{code(name)} is new among the {kind} with a name")
+            fresh = [name for name in after.value if name not in before]
+            if fresh:
+                yield Change(PATCH, after[fresh[0]].pointer, False, f"new among the {kind} with a name: {codes(fresh)}")
 
     def _component(self, kind: str, old: Node, new: Node) -> Iterator[Change]:
         directions, used = self._directions(old.pointer)
+        judges = {
+            "parameters": self._parameter, "headers": self.header, "responses": self._response,
+            "requestBodies": self._body,
+        }  # fmt: skip
         if kind == "schemas":
             yield from self.schema(old, new, directions, used)
-        elif kind == "parameters":
-            yield from self._parameter(old, new, used)
-        elif kind == "headers":
-            yield from self._header(old, new, used)
-        elif kind == "responses":
-            yield from self._response(old, new, used)
-        elif kind == "requestBodies":
-            yield from self._body(old, new, used)
+        elif kind in judges:
+            for change in judges[kind](old, new, used):
+                idle = attrs.evolve(change, severity=PATCH, text=f"{change.text} (no operation used it)")
+                yield change if directions else idle
         elif key(old.value) != key(new.value):
             yield Change(PATCH, new.pointer, False, f"{code(label(new.pointer))} changed")
 
@@ -137,7 +147,7 @@ class Walk:
             removed = keyword not in new
             pointer = (old if removed else new)[keyword].pointer
             where = code(label(new.pointer) or "the document")
-            if is_annotation(keyword) or keyword in ("tags", "info", "openapi", "jsonSchemaDialect"):
+            if is_annotation(keyword) or keyword in WORDS or new.pointer == "/info":
                 yield Change(PATCH, pointer, removed, f"{where}: {code(keyword)} changed")
             else:
                 yield Change(
@@ -256,7 +266,7 @@ class Walk:
         if "schema" in old or "schema" in new:
             title = f"{new.get('in')} parameter {new.get('name')}"
             yield from self.schema(old.child("schema", {}), new.child("schema", {}), {REQUEST}, used, title)
-        yield from self._content(old, new, REQUEST, used)
+        yield from self.content(old, new, REQUEST, used)
         known = ("name", "in", "required", "deprecated", "style", "explode", "allowReserved", "allowEmptyValue")
         yield from self.words(old, new, (*known, "schema", "content"))
 
@@ -281,10 +291,10 @@ class Walk:
             yield Change(
                 MAJOR if after else MINOR, new.child("required", 0).pointer, "required" not in new, text + used
             )
-        yield from self._content(old, new, REQUEST, used)
+        yield from self.content(old, new, REQUEST, used)
         yield from self.words(old, new, ("required", "content"))
 
-    def _content(self, old: Node, new: Node, direction: Direction, used: str) -> Iterator[Change]:
+    def content(self, old: Node, new: Node, direction: Direction, used: str) -> Iterator[Change]:
         before, after = old.child("content", {}), new.child("content", {})
         for name, media in before.items():
             if name not in after:
@@ -299,11 +309,19 @@ class Walk:
             if key(before[name].get("encoding")) != key(media.get("encoding")):
                 text = f"how {code(name)} is encoded changed{used}"
                 yield Change(MAJOR, media.child("encoding", 0).pointer, "encoding" not in media, text)
-            yield from self.words(before[name], media, ("schema", "encoding"))
+            yield from self._named("example", before[name].child("examples", {}), media.child("examples", {}), used)
+            yield from self.words(before[name], media, ("schema", "encoding", "examples"))
 
     def _responses(self, old: Node, new: Node, operation: str) -> Iterator[Change]:
         for status, response in old.items():
             if status.startswith("x-"):
+                continue
+            range_ = next((each for each in (f"{status[:1]}XX", "default") if each in new and each not in old), "")
+            if status not in new and range_:
+                replies = self.old.follow(response), self.new.follow(new[range_])
+                yield from self._response(*replies, f" ({operation} {code(status)})")
+                text = f"the reply {code(status)} of {operation} is one of {code(range_)} now"
+                yield Change(PATCH, response.pointer, True, text)
                 continue
             if status not in new:
                 text = f"the reply {code(status)} of {operation} is gone: such a reply is not expected any more"
@@ -332,14 +350,24 @@ class Walk:
                 continue
             other = new_names[name]
             if header.get("$ref") != other.get("$ref") or "$ref" not in other:
-                yield from self._header(self.old.follow(header), self.new.follow(other), used)
+                yield from self.header(self.old.follow(header), self.new.follow(other), used)
         for name, header in new_names.items():
             if name not in old_names:
                 yield Change(MINOR, header.pointer, False, f"the header {code(name)} of the reply is new{used}")
-        yield from self._content(old, new, REPLY, used)
-        yield from self.words(old, new, ("headers", "content"))
+        yield from self.content(old, new, REPLY, used)
+        yield from self._named("link", old.child("links", {}), new.child("links", {}), used)
+        yield from self.words(old, new, ("headers", "content", "links"))
 
-    def _header(self, old: Node, new: Node, used: str) -> Iterator[Change]:
+    @staticmethod
+    def _named(what: str, old: Node, new: Node, used: str) -> Iterator[Change]:
+        """Links and examples: no call and no name hangs on them."""
+        for name in dict.fromkeys([*old.value, *new.value]):
+            if key(old.get(name)) != key(new.get(name)):
+                how = "is new" if name not in old else "is gone" if name not in new else "changed"
+                pointer = (new if name in new else old)[name].pointer
+                yield Change(PATCH, pointer, name not in new, f"the {what} {code(name)} {how}{used}")
+
+    def header(self, old: Node, new: Node, used: str) -> Iterator[Change]:
         before, after = old.get("required") is True, new.get("required") is True
         if before != after:
             text = f"the header {code(label(new.pointer))} is " + (
@@ -354,18 +382,9 @@ class Walk:
     # The document
 
     def _rest(self) -> Iterator[Change]:
-        known = ("openapi", "info", "paths", "components", "servers", "security", "tags", "externalDocs")
+        known = ("info", "paths", "components", "servers", "security", "webhooks", REPLY_CODES)
         yield from self.words(self.old.root, self.new.root, known)
-        for keyword in ("openapi", "info", "tags", "externalDocs", "jsonSchemaDialect"):
-            before, after = self.old.root.get(keyword), self.new.root.get(keyword)
-            if keyword == "info":
-                before, after = (
-                    {name: value for name, value in (each or {}).items() if name != "version"}
-                    for each in (before, after)
-                )
-            if key(before) != key(after):
-                pointer = f"/{keyword}"
-                yield Change(PATCH, pointer, self.new.find(pointer) is None, f"{code(keyword)} changed")
+        yield from self.words(self.old.root.child("info", {}), self.new.root.child("info", {}), ("version",))
 
 
 def shape(path: str) -> Any:

@@ -13,10 +13,13 @@ DEEPEST = 60
 
 
 class Direction(Enum):
-    """Which way a value goes, seen from those who use the library."""
+    """Which way a value goes, seen from those who use the library: what a webhook brings is read like a reply."""
 
     REQUEST = "requests"
     REPLY = "replies"
+
+    def opposite(self) -> Direction:
+        return Direction.REPLY if self is Direction.REQUEST else Direction.REQUEST
 
 
 @attrs.frozen
@@ -94,16 +97,33 @@ class Document:
                 if method in item:
                     yield path, method, item, item[method]
 
+    def webhooks(self) -> Iterator[tuple[str, str, Node, Node]]:
+        """Name, method, the webhook's item and its operation: a call that the vendor makes."""
+        for name, item in self.root.child("webhooks", {}).items():
+            for method in METHODS:
+                if method in item:
+                    yield name, method, item, item[method]
+
     def usages(self) -> dict[str, dict[Direction, set[str]]]:
         """By the pointer of each component: the directions in which it is used, and the operations that use it."""
         found: dict[str, dict[Direction, set[str]]] = {}
         for path, method, item, operation in self.operations():
             name = str(operation.get("operationId", f"{method} {path}"))
-            self._mark(item.child("parameters", []), Direction.REQUEST, name, found)
-            self._mark(operation.child("parameters", []), Direction.REQUEST, name, found)
-            self._mark(operation.child("requestBody", {}), Direction.REQUEST, name, found)
-            self._mark(operation.child("responses", {}), Direction.REPLY, name, found)
+            self._mark_all(item, operation, Direction.REQUEST, name, found)
+        for name, _, item, operation in self.webhooks():
+            self._mark_all(item, operation, Direction.REPLY, name, found)
         return found
+
+    def _mark_all(
+        self, item: Node, operation: Node, sent: Direction, name: str, found: dict[str, dict[Direction, set[str]]]
+    ) -> None:
+        for holder in (
+            item.child("parameters", []),
+            operation.child("parameters", []),
+            operation.child("requestBody", {}),
+        ):
+            self._mark(holder, sent, name, found)
+        self._mark(operation.child("responses", {}), sent.opposite(), name, found)
 
     def _mark(self, start: Node, direction: Direction, name: str, found: dict[str, dict[Direction, set[str]]]) -> None:
         waiting = [start.value]
@@ -129,7 +149,9 @@ def label(pointer: str) -> str:
         name, rest = path[2], path[3:]
     elif path[:1] == ["paths"] and len(path) > 2 and path[2] in METHODS:
         name, rest = f"{path[2].upper()} {path[1]}", path[3:]
-    elif path[:1] == ["paths"] and len(path) > 1:
+    elif path[:1] == ["webhooks"] and len(path) > 2 and path[2] in METHODS:
+        name, rest = path[1], path[3:]
+    elif path[:1] in (["paths"], ["webhooks"]) and len(path) > 1:
         name, rest = path[1], path[2:]
     else:
         return ".".join(path)

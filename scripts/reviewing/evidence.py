@@ -11,20 +11,33 @@ from typing import Any
 
 import attrs
 
-from .documents import Document, Node, label
+from .documents import Document, Node, escaped, label
 from .markdown import code, codes
+from .reply_codes import KEYWORD as REPLY_CODES
 from .schemas import is_annotation, key
 
 RANK = {"inferred": 0, "client-source": 1, "vendor-docs": 2, "seed": 3}
+PARTS = ("servers", "paths", "webhooks", "components", REPLY_CODES)
 EXAMPLES = "examples"
 OURS = frozenset(("operationId", "tags"))
 """What we choose, so that nothing is evidence for it."""
 
 
+Way = dict[str, tuple[str, str | None]]
+
+
 @attrs.frozen
 class Fact:
+    """way: the pointers of what the fact stands in, from the top, and its own, by the names that both sides know; with
+    the evidence that holds there."""
+
     value: Any
     evidence: str | None
+    way: Way
+
+    @property
+    def pointer(self) -> str:
+        return list(self.way.values())[-1][0]
 
 
 @attrs.frozen
@@ -39,42 +52,59 @@ class Shift:
 
 def facts(document: Document) -> dict[str, Fact]:
     found: dict[str, Fact] = {}
-    for part in ("servers", "paths", "components"):
+    for part in PARTS:
         if part in document.root:
-            found |= dict(_facts(document.root[part], None))
+            found |= dict(_facts(document, document.root[part], None, {f"/{part}": (f"/{part}", None)}))
     return found
 
 
-def _facts(node: Node, evidence: str | None) -> Iterator[tuple[str, Fact]]:
+def _facts(document: Document, node: Node, evidence: str | None, way: Way) -> Iterator[tuple[str, Fact]]:
+    """The facts by their place, in which an item of a list has its name: one that is put before it changes nothing."""
+    here = list(way)[-1]
+
+    own = node.get("x-evidence")
+    evidence = own if isinstance(own, str) else evidence
+    way = {**way, here: (node.pointer, evidence)}
+
+    def within(child: Node, name: str) -> Way:
+        return {**way, f"{here}/{escaped(name)}": (child.pointer, evidence)}
+
     if isinstance(node.value, dict):
-        own = node.value.get("x-evidence")
-        evidence = own if isinstance(own, str) else evidence
         beside = node.value.get("x-evidence-of")
         beside = beside if isinstance(beside, dict) else {}
         for name, child in node.items():
+            deeper = within(child, name)
             if name == "value" and "/examples/" in node.pointer:
-                yield child.pointer, Fact(child.value, evidence)
+                yield list(deeper)[-1], Fact(child.value, evidence, deeper)
             elif name not in OURS and (not is_annotation(name) or name == EXAMPLES):
-                yield from _facts(child, str(beside[name]) if name in beside else evidence)
+                yield from _facts(document, child, str(beside[name]) if name in beside else evidence, deeper)
     elif isinstance(node.value, list) and any(isinstance(each, dict) for each in node.value):
-        for child in node.list():
-            yield from _facts(child, evidence)
+        for index, child in enumerate(node.list()):
+            yield from _facts(document, child, evidence, within(child, _name(document, child, index)))
     else:
-        yield node.pointer, Fact(node.value, evidence)
+        yield here, Fact(node.value, evidence, way)
+
+
+def _name(document: Document, item: Node, index: int) -> str:
+    """What an item of a list is known by: a parameter or a reply code by its name, another by its number."""
+    value = document.follow(item)
+    if "in" in value and "name" in value:
+        return f"{value.get('in')} {value.get('name')}"
+    return str(value.get("name", index))
 
 
 def shifts(old: Document, new: Document) -> list[Shift]:
     before, after = facts(old), facts(new)
     found: list[Shift] = []
-    for pointer, fact in before.items():
-        if pointer in after:
-            found += _shift(pointer, fact, after[pointer])
-    gone = _topmost((each for each in before if each not in after and before[each].evidence == "seed"), new)
-    for pointer in gone:
+    for place, fact in before.items():
+        if place in after:
+            found += _shift(after[place].pointer, fact, after[place])
+    gone = [fact for place, fact in before.items() if place not in after and fact.evidence == "seed"]
+    for pointer in _topmost(gone, after):
         found.append(Shift(pointer, True, f"{code(label(pointer))}: a fact of the seed is gone", True))
     for evidence in ("seed", "vendor-docs", "client-source", "inferred", None):
-        fresh = (each for each in after if each not in before and after[each].evidence == evidence)
-        for pointer in _topmost(fresh, old):
+        fresh = [fact for place, fact in after.items() if place not in before and fact.evidence == evidence]
+        for pointer in _topmost(fresh, before):
             found.append(
                 Shift(pointer, False, f"{code(label(pointer))}: {_added(evidence)}", evidence in (None, "seed"))
             )
@@ -113,18 +143,12 @@ def _overridden(old: Any, new: Any) -> str:
     return f"{code(old)} by {code(new)}"
 
 
-def _topmost(pointers: Any, other: Document) -> list[str]:
-    """For facts that the other document lacks, the topmost node that it lacks, each once."""
-    found: dict[str, None] = {}
-    for pointer in pointers:
-        parts = pointer.split("/")
-        shortest = next(
-            (
-                "/".join(parts[:length])
-                for length in range(2, len(parts))
-                if other.find("/".join(parts[:length])) is None
-            ),
-            pointer,
-        )
-        found[shortest] = None
-    return list(found)
+def _topmost(lacking: list[Fact], other: dict[str, Fact]) -> list[str]:
+    """For facts that the other document lacks, the topmost node of their evidence that it lacks, each once."""
+    there = {place for fact in other.values() for place in fact.way}
+    tops = (
+        next((pointer for place, (pointer, evidence) in fact.way.items()
+              if place not in there and evidence == fact.evidence), fact.pointer)
+        for fact in lacking
+    )  # fmt: skip
+    return list(dict.fromkeys(tops))

@@ -6,6 +6,7 @@ span in which GitHub reads no mention, link, image, HTML or issue number, withou
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -39,4 +40,9 @@ def table(head: list[str], rows: list[list[str]], most: int = 200) -> str:
 
 
 def folded(summary: str, body: str, open_: bool = False) -> str:
-    return f"<details{' open' if open_ else ''}><summary>{summary}</summary>\n\n{body}\n\n</details>"
+    return f"<details{' open' if open_ else ''}><summary>{plain(summary)}</summary>\n\n{body}\n\n</details>"
+
+
+def plain(text: str) -> str:
+    """Text where no code span can be: a name with anything in it that could mean something is not shown as it is."""
+    return re.sub(r"[^A-Za-z0-9_ .,:;'()/-]", "?", text)

@@ -48,8 +48,12 @@ class Report:
             head.append(self._table())
         if self.notes:
             head.append("\n".join(f"- {each}" for each in self.notes))
-        parts = [part for review in self.reviews for part in details(review)]
+        parts = [part for review in self._ordered() for part in details(review)]
         return shortened(head, parts)
+
+    def _ordered(self) -> list[Review]:
+        """What is refused first, then what breaks most."""
+        return sorted(self.reviews, key=lambda review: (review.state != "refused", -review.severity, review.name))
 
     def _verdict(self) -> str:
         if not self.changed() and not self.all_wrong():
@@ -67,7 +71,7 @@ class Report:
 
     def _table(self) -> str:
         rows = []
-        for review in self.reviews:
+        for review in self._ordered():
             errors = sum(each.severity == "error" for each in review.findings)
             warnings = len(review.findings) - errors
             lint = f"{errors} errors, {warnings} warnings" if review.findings else "clean"
@@ -84,6 +88,10 @@ class Report:
                 str(len(review.broken)),
             ])  # fmt: skip
         return table(["spec", "verdict", "version", "lint", "generated/", "recorded messages broken"], rows)
+
+
+def not_made(reason: str) -> str:
+    return f"{MARK}\n\n# Spec review: not made\n\n{code(reason, 400)}\n"
 
 
 def details(review: Review) -> list[str]:
@@ -114,7 +122,7 @@ def details(review: Review) -> list[str]:
     if review.shifts:
         rows = [
             ["**look**" if shift.weighty else "", code(f"{'old ' if shift.removed else ''}{file}:{line}"), shift.text]
-            for shift, line in review.shifts
+            for shift, line in sorted(review.shifts, key=lambda each: (not each[0].weighty, each[1]))
         ]
         found.append(folded(f"{review.name}: evidence ({len(rows)})", table(["", "where", "what"], rows)))
     if review.findings:

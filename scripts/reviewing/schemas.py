@@ -58,6 +58,8 @@ ANNOTATIONS = frozenset(("title", "description", "example", "examples", "$commen
 LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains")
 UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains")
 ONLY_SET = ("format", "multipleOf", "contentEncoding", "contentMediaType", "contentSchema")
+FLAGS = ("uniqueItems", "readOnly", "writeOnly", "deprecated", "nullable")
+"""False where they are not there."""
 SCHEMAS = ("propertyNames", "contains", "unevaluatedItems", "unevaluatedProperties")
 MAPS = ("dependentSchemas", "patternProperties")
 ALTERNATIVES = ("anyOf", "oneOf")
@@ -178,6 +180,8 @@ class Schemas:
             yield from self._schema(keyword, old, new)
         elif equal or (keyword == "nullable" and ("type" in old.value) and ("type" in new.value)):
             pass
+        elif keyword in FLAGS and not before and not after:
+            yield self._at(Effect.WORDS, old, new, keyword, f"{code(keyword)} is written out")
         elif is_annotation(keyword):
             yield self._at(Effect.WORDS, old, new, keyword, f"{code(keyword)} changed")
         elif keyword == "deprecated":
@@ -275,6 +279,8 @@ class Schemas:
             effect = Effect.FEWER
         elif after is None:
             effect = Effect.MORE
+        elif after == before:
+            effect = Effect.WORDS
         else:
             effect = Effect.FEWER if (after > before) == (keyword in LOWER) else Effect.MORE
         if keyword in ("minLength", "minItems", "minProperties") and not (before or after):

@@ -38,7 +38,8 @@ def _schemes(old: Document, new: Document) -> Iterator[Change]:
             text = (
                 f"the security scheme {code(name)} works another way ({codes(fields)}): credentials are sent otherwise"
             )
-            yield Change(_unused(Severity.MAJOR, name, old), after[name].pointer, False, text)
+            place = next((after[name][each] for each in fields if each in after[name]), after[name])
+            yield Change(_unused(Severity.MAJOR, name, old), place.pointer, False, text)
         elif key(scheme.value) != key(after[name].value):
             text = f"the security scheme {code(name)} is described anew"
             yield Change(Severity.PATCH, after[name].pointer, False, text)

@@ -61,6 +61,10 @@ def judged(old: object, new: object, severity: Severity) -> VersionVerdict:
     if after >= least:
         if severity is Severity.NONE and after > before:
             return VersionVerdict(f"{shown}, raised for nothing")
+        if after in (asked(before, each) for each in Severity if each > severity):
+            return VersionVerdict(
+                f"{shown}, raised further than to {code('.'.join(map(str, least)))}, which is asked for"
+            )
         return VersionVerdict(shown + (", raised as asked" if after > before else ""))
     needed = ".".join(map(str, least))
     text = f"a {severity} change asks for `info.version` {code(needed)} or higher, it is {code(new)}"
