@@ -59,11 +59,23 @@ Endpoints = Annotated[
     list[str] | None,
     typer.Option("--endpoint", metavar="[SERVICE=]URL", help="Scheme, host and port instead of the vendor's own."),
 ]
-Mode = Annotated[str, typer.Option(metavar="MODE", help="create, and what else the vendor has.")]
-KeyField = Annotated[str | None, typer.Option(metavar="F", help="Emarsys: the field that identifies. [default: 3]")]
+Mode = Annotated[
+    str,
+    typer.Option(
+        metavar="MODE",
+        help="create; Emarsys: update, upsert and delete, too; Sinch: delete, by --map id=COLUMN; Pabbly: upsert.",
+    ),
+]
+KeyField = Annotated[
+    str | None,
+    typer.Option(
+        metavar="F", help="Emarsys: the field that identifies; to update or delete also id or uid. [default: 3]"
+    ),
+]
 Channel = Annotated[str | None, typer.Option(metavar="C", help="Sinch: the channel of phone numbers. [default: SMS]")]
 OnDuplicate = Annotated[
-    str | None, typer.Option(metavar="skip|overwrite", help="Pabbly: contacts that exist. [default: skip]")
+    str | None,
+    typer.Option(metavar="skip|overwrite", help="Pabbly's words for --mode create and --mode upsert; it must agree."),
 ]
 DefaultRegion = Annotated[
     str | None, typer.Option(metavar="R", help="The country of phone numbers without a dialing code, such as GB.")
