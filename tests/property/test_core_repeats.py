@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -49,6 +50,15 @@ class Model:
                 earlier[at] = owner
         return earlier
 
+    def claim_groups(self, groups: list[list[str]], first_row: int) -> bool:
+        claims: dict[str, int] = {}
+        for row, group in enumerate(groups, first_row):
+            if any(self.owners.get(key, claims.get(key, row)) != row for key in group):
+                return False
+            claims |= dict.fromkeys(group, row)
+        self.owners |= claims
+        return True
+
 
 plain_keys = st.one_of(st.text(max_size=3), st.integers(0, 200).map("person{}@example.com".format))
 # Hashes that differ in few bits: they meet in the filter, in the parts and in the shards.
@@ -61,7 +71,7 @@ close_hashes = st.builds(
 keys = st.one_of(plain_keys, close_hashes)
 calls = st.one_of(
     st.tuples(st.just("claim_all"), st.lists(st.one_of(keys, st.none()), max_size=40)),
-    st.tuples(st.just("claim"), keys),
+    st.tuples(st.just("claim_groups"), st.lists(st.lists(keys, max_size=3), max_size=12)),
     st.tuples(st.just("owner"), keys),
 )
 
@@ -69,16 +79,16 @@ calls = st.one_of(
 @settings(deadline=None)
 @given(st.lists(calls, max_size=40), st.integers(0, 2**31))
 def test_any_mix_of_calls_answers_as_a_dictionary_would(
-    small_layers: None, script: list[tuple[str, object]], row: int
+    small_layers: None, script: list[tuple[str, Any]], row: int
 ) -> None:
     table, model = KeyTable(), Model()
     for verb, what in script:
-        if isinstance(what, list):
+        if verb == "claim_all":
             assert table.claim_all(what, row) == model.claim_all(what, row)
             row += len(what)
-        elif verb == "claim":
-            assert table.claim(what, row) == model.claim_all([what], row).get(0)
-            row += 1
+        elif verb == "claim_groups":
+            assert table.claim_groups(what, row) == model.claim_groups(what, row)
+            row += len(what)
         else:
             assert table.owner(what) == model.owners.get(what)
     for key, owner in model.owners.items():
@@ -105,7 +115,7 @@ def test_keys_stay_apart_at_full_size() -> None:
 
 def test_the_first_of_equal_keys_in_one_call_owns_them_and_none_owns_nothing() -> None:
     table = KeyTable()
-    assert table.claim("a", 1) is None
+    assert table.claim_all(["a"], 1) == {}
     assert table.claim_all(["b", None, "b", "a", None, "b"], 10) == {2: 10, 3: 1, 5: 10}
     assert table.claim_all([None, None], 20) == {}
     assert table.claim_all([], 30) == {}
@@ -115,8 +125,8 @@ def test_the_first_of_equal_keys_in_one_call_owns_them_and_none_owns_nothing() -
 @pytest.mark.parametrize("bit", range(64))
 def test_hashes_that_differ_in_one_bit_are_different_keys(small_layers: None, bit: int) -> None:
     table, code = KeyTable(), 0x0123_4567_89AB_CDEF
-    assert table.claim(Hashed(code), 7) is None
-    assert table.claim(Hashed(code ^ 1 << bit), 8) is None
+    assert table.claim_all([Hashed(code)], 7) == {}
+    assert table.claim_all([Hashed(code ^ 1 << bit)], 8) == {}
     assert table.claim_all([Hashed(code), Hashed(code ^ 1 << bit)], 9) == {0: 7, 1: 8}
 
 

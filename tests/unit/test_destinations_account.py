@@ -103,8 +103,7 @@ def test_a_contact_is_an_object_with_a_member_for_each_field() -> None:
     assert records[0] == {"ref": "A1", "more": {"city": "x"}}
     assert records[1:] == [{"ref": "a1", "name": "Ann"}, {"name": "Bob", "more": {"city": "y"}}]
     assert [LAYOUT.missing_key(record) for record in records] == [None, None, "ref"]
-    assert LAYOUT.key(records[0]) == "A1"
-    assert LAYOUT.identities(records[0]) == LAYOUT.identities(records[1]) == ("a1",)
+    assert LAYOUT.identify(records) == (["A1", "a1", ""], [("a1",), ("a1",), ("",)])
 
 
 @pytest.mark.parametrize("path", ["mail", "more.", "more", "name.x", ""])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 
 import attrs
 
@@ -76,32 +76,28 @@ class Admission:
                     problems.setdefault(at, _LARGE)
         return problems
 
-    def _owners(self, chunk: Prepared, problems: Container[int]) -> dict[int, int]:
+    def _owners(self, chunk: Prepared, problems: Collection[int]) -> dict[int, int]:
         """The row that owns an identity of each contact that has it not for itself, by position."""
         if self._keys is None:
             return {}
         single = [identities[0] if len(identities) == 1 else None for identities in chunk.identities]
         if problems:
             single = [None if at in problems else key for at, key in enumerate(single)]
-        several = [at for at, key in enumerate(single) if key is None and at not in problems]
-        if not several:
+        if single.count(None) == len(problems):
             return self._keys.claim_all(single, chunk.start)
-        owners = {}
-        for at, identities in enumerate(chunk.identities):
-            owner = None if at in problems else self._owner(identities, chunk.start + at)
-            if owner is not None:
-                owners[at] = owner
-        return owners
+        owners: dict[int, int] = {}
+        groups = [() if at in problems else identities for at, identities in enumerate(chunk.identities)]
+        self._claim_groups(groups, chunk.start, owners)
+        return {row - chunk.start: owner for row, owner in owners.items()}
 
-    def _owner(self, identities: Sequence[str], row: int) -> int | None:
-        """The row that owns one of these, or None, and then this row owns them all."""
-        keys = self._keys
-        if keys is None:
-            return None
-        for identity in identities:
-            owner = keys.owner(identity)
-            if owner is not None:
-                return owner
-        for identity in identities:
-            keys.claim(identity, row)
-        return None
+    def _claim_groups(self, groups: Sequence[Sequence[str]], start: int, owners: dict[int, int]) -> None:
+        """Claim contacts together if all of them are new, else in halves; those that are not new join `owners`."""
+        assert self._keys is not None
+        if self._keys.claim_groups(groups, start):
+            return
+        middle = len(groups) // 2
+        if middle:
+            self._claim_groups(groups[:middle], start, owners)
+            self._claim_groups(groups[middle:], start + middle, owners)
+        else:
+            owners[start] = next(owner for key in groups[0] if (owner := self._keys.owner(key)) is not None)

@@ -24,7 +24,7 @@ class Prepared:
     """The index of the first contact."""
     payloads: list[bytes] = attrs.field(repr=False)
     keys: list[str] = attrs.field(repr=False)
-    identities: list[Sequence[str]] = attrs.field(repr=False)
+    identities: list[tuple[str, ...]] = attrs.field(repr=False)
     problems: dict[int, Problem] = attrs.field(factory=dict)
 
     def __len__(self) -> int:

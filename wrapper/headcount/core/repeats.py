@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import chain, combinations, cycle, islice
+from itertools import chain, combinations, cycle, islice, repeat
 from struct import iter_unpack, pack, unpack
 from sys import byteorder
 
@@ -46,20 +46,6 @@ class KeyTable:
         self._open: list[bytearray] = []
         self._full: list[list[bytes]] = []
 
-    def claim(self, key: str, row: int) -> int | None:
-        """Give `key` to `row` unless it has an owner; answers the earlier owner, or None."""
-        self._make_room(1)
-        code, number = pack("q", hash(key)), row.to_bytes(_ROW, byteorder)
-        place, mask = int.from_bytes(code[4:], byteorder) >> self._shift, _MASKS[code[0]]
-        if self._filter[place] & mask != mask:
-            self._filter[place] |= mask
-        elif (owner := self._search(code[_CODE], code[:_CODE])) is not None:
-            return owner
-        self._parts[code[_CODE]] += code[:_CODE] + number
-        self._room -= 1
-        self._lately += 1
-        return None
-
     def claim_all(self, keys: Sequence[str | None], first_row: int) -> dict[int, int]:
         """Give each key to its row, counted from `first_row`, unless an earlier claim gave it away.
 
@@ -70,7 +56,29 @@ class KeyTable:
         numbers = array("I", list(range(first_row, first_row + len(keys))))
         if None in keys:
             numbers = array("I", [row for row, key in zip(numbers, keys, strict=True) if key is not None])
-            keys = [key for key in keys if key is not None]
+        owners = self._claim([key for key in keys if key is not None], numbers)
+        return {row - first_row: owner for row, owner in owners.items()}
+
+    def claim_groups(self, groups: Sequence[Sequence[str]], first_row: int) -> bool:
+        """Give all keys of each group to its row, counted from `first_row`, unless one of them has another owner.
+
+        Then nothing is claimed, and the answer is False. Raises OverflowError as `claim_all` does.
+        """
+        rows = range(first_row, first_row + len(groups))
+        numbers = array("I", list(chain.from_iterable(map(repeat, rows, map(len, groups)))))
+        self._make_room(len(numbers))
+        sizes, room, lately = list(map(len, self._parts)), self._room, self._lately
+        owners = self._claim(list(chain.from_iterable(groups)), numbers)
+        if all(row == owner for row, owner in owners.items()):
+            return True
+        # The filter keeps what the claims put in: that makes it slower by a hair and no less right.
+        for part, size in zip(self._parts, sizes, strict=True):
+            del part[size:]
+        self._room, self._lately = room, lately
+        return False
+
+    def _claim(self, keys: Sequence[str], numbers: array[int]) -> dict[int, int]:
+        """Give each key to the row at its place, unless it has an owner; answers the owners, by that row."""
         self._make_room(len(keys))
         hashes, rows = pack(f"{len(keys)}q", *map(hash, keys)), numbers.tobytes()
         table = bytearray(_ENTRY * len(keys))
@@ -80,6 +88,7 @@ class KeyTable:
             table[_CODE + byte :: _ENTRY] = rows[byte::_ROW]
 
         owners: dict[int, int] = {}
+        owned = 0
         seen, shift, parts = self._filter, self._shift, self._parts
         upper, masks = array("I", hashes)[1::2], hashes[::_HASH].translate(_MASKS)
         entries = unpack(f"{_ENTRY}s" * len(keys), table)
@@ -89,11 +98,14 @@ class KeyTable:
             if bits & mask != mask:
                 seen[place] = bits | mask
             elif (owner := self._search(part, entry[:_CODE])) is not None:
-                owners[int.from_bytes(entry[_CODE:], byteorder) - first_row] = owner
+                owned += 1
+                row = int.from_bytes(entry[_CODE:], byteorder)
+                if owner != row or row not in owners:
+                    owners[row] = owner
                 continue
             parts[part] += entry
-        self._room -= len(keys) - len(owners)
-        self._lately += len(keys) - len(owners)
+        self._room -= len(keys) - owned
+        self._lately += len(keys) - owned
         return owners
 
     def owner(self, key: str) -> int | None:

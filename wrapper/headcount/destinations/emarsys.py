@@ -29,9 +29,9 @@ from headcount.destinations.base import (
     secret_from_environment,
 )
 from headcount.errors import UsageError
-from headcount.records import normalise
+from headcount.records import normal, normalise
 from headcount.records.check import ContactCheck, KeyCheck, SchemaCheck
-from headcount.records.fields import Field, Layout, Record
+from headcount.records.fields import Field, Layout, Record, objects
 from headcount.records.members import MemberLayout
 from headcount.transport import Auth
 
@@ -75,34 +75,37 @@ class EmarsysLayout:
         return (self.key_field,)
 
     def field(self, path: str) -> Field:
-        if path == self.key_field:
-            return Field(path, {_EMAIL: normalise.email, _MOBILE: self._phone}.get(path, str.strip))
-        if path == "source_id":
+        is_key = path == self.key_field
+        if is_key and path == _EMAIL:
+            return Field(path, normalise.email, normal=normal.EMAIL)
+        if is_key and path == _MOBILE:
+            return Field(path, self._phone, normal=normal.PHONE)
+        if is_key:
+            return Field(path, str.strip)
+        if path == _MOBILE:
+            return Field(path, normalise.undamaged_phone, normal=normal.UNDAMAGED_PHONE)
+        if path == _OPT_IN:
+            return Field(path, _opt_in)
+        if path == "source_id" or (path.isascii() and path.isdigit()):
             return Field(path)
-        if not path.isascii() or not path.isdigit():
-            raise UsageError(f"{path!r} is no field of Emarsys: fields are numbers, such as 3 for the e-mail address")
-        return Field(path, {_MOBILE: normalise.undamaged_phone, _OPT_IN: _opt_in}.get(path))
+        raise UsageError(f"{path!r} is no field of Emarsys: fields are numbers, such as 3 for the e-mail address")
 
     def _phone(self, text: str) -> str:
         return normalise.phone(text, self.default_region)
 
     def records(self, paths: Sequence[str], columns: Sequence[Sequence[object]], count: int) -> list[Record]:
-        if not paths:
-            return [{} for _ in range(count)]
-        return [
-            {path: value for path, value in zip(paths, values, strict=True) if value is not None}
-            for values in zip(*columns, strict=True)
-        ]
+        return objects(paths, columns, count)
 
     def missing_key(self, record: Record) -> str | None:
         value = record.get(self.key_field)
         return self.key_field if value is None or str(value).strip() == "" else None
 
-    def key(self, record: Record) -> str:
-        return str(record[self.key_field])
-
-    def identities(self, record: Record) -> Sequence[str]:
-        return (emarsys_replies.folded(record[self.key_field]),)
+    def identify(self, records: Sequence[Record]) -> tuple[list[str], list[tuple[str, ...]]]:
+        keys = [str(record.get(self.key_field, "")) for record in records]
+        stripped = list(map(str.strip, keys))
+        if "" in stripped:
+            keys = [key if text else "" for key, text in zip(keys, stripped, strict=True)]
+        return keys, list(zip(map(emarsys_replies.folded, stripped), strict=True))
 
 
 class Emarsys(Account):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 from urllib.parse import urlencode
 
 import attrs
@@ -24,9 +24,9 @@ from headcount.destinations.base import (
     secret_from_environment,
 )
 from headcount.errors import UsageError
-from headcount.records import normalise
+from headcount.records import normal, normalise
 from headcount.records.check import ContactCheck
-from headcount.records.fields import Field, Record
+from headcount.records.fields import Field, Record, objects
 from headcount.transport import Auth
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class PabblyLayout:
             return Field(path)
         match path:
             case "mobile":
-                return Field(path, self._mobile)
+                return Field(path, self._mobile, normal=normal.PHONE_DIGITS)
             case "name":
                 return Field(path)
             case "optin":
@@ -71,27 +71,24 @@ class PabblyLayout:
         raise UsageError(f"{path!r} is no field of Pabbly Chatflow; the fields are {fields}")
 
     def records(self, paths: Sequence[str], columns: Sequence[Sequence[object]], count: int) -> list[Record]:
-        records: list[Record] = [{} for _ in range(count)]
-        for path, column in zip(paths, columns, strict=True):
-            name = path.removeprefix(_ATTRIBUTES)
-            for record, value in zip(records, column, strict=True):
-                if value is None:
-                    continue
-                if name == path:
-                    record[path] = value
-                else:
-                    attributes: Any = record.setdefault("attributes", [])
-                    attributes.append({"name": name, "value": value})
-        return records
+        by_path = dict(zip(paths, columns, strict=True))
+        members = {path: column for path, column in by_path.items() if not path.startswith(_ATTRIBUTES)}
+        attributes = {path.removeprefix(_ATTRIBUTES): by_path[path] for path in by_path if path not in members}
+        if attributes:
+            members["attributes"] = [
+                [{"name": name, "value": value} for name, value in pairs if value is not None] or None
+                for pairs in (zip(attributes, values, strict=True) for values in zip(*attributes.values(), strict=True))
+            ]
+        return objects([*members], [*members.values()], count)
 
     def missing_key(self, record: Record) -> str | None:
         return None if pabbly_replies.digits(record.get("mobile")) else "mobile"
 
-    def key(self, record: Record) -> str:
-        return pabbly_replies.digits(record["mobile"])
-
-    def identities(self, record: Record) -> Sequence[str]:
-        return (pabbly_replies.digits(record["mobile"]),)
+    def identify(self, records: Sequence[Record]) -> tuple[list[str], list[tuple[str, ...]]]:
+        mobiles = [str(record.get("mobile", "")) for record in records]
+        together = "".join(mobiles)
+        keys = mobiles if together.isascii() and together.isdigit() else list(map(pabbly_replies.digits, mobiles))
+        return keys, list(zip(keys, strict=True))
 
     def _mobile(self, text: str) -> str:
         return normalise.phone_digits(text, self.default_region)

@@ -37,9 +37,9 @@ from headcount.destinations.base import (
 )
 from headcount.errors import UsageError
 from headcount.outcome import Kind, Problem, Status
-from headcount.records import normalise
+from headcount.records import normal, normalise
 from headcount.records.check import ContactCheck, KeyCheck, SchemaCheck
-from headcount.records.fields import Field, Layout, Record
+from headcount.records.fields import Field, Layout, Record, objects
 from headcount.records.members import MemberLayout
 from headcount.transport import Auth
 from headcount_api import specs
@@ -61,7 +61,8 @@ _ID_SCHEMA = "#/components/schemas/DeleteContactsRequest/properties/contact_ids/
 
 def _identity(entry: Mapping[str, Any]) -> str:
     """An identity as one text. The vendor gives phone numbers back without their plus sign."""
-    return f"{entry.get('channel')}\n{str(entry.get('identity')).removeprefix('+')}\n{entry.get('app_id') or ''}"
+    get = entry.get
+    return f"{get('channel')}\n{str(get('identity')).removeprefix('+')}\n{get('app_id') or ''}"
 
 
 class _Found(msgspec.Struct):
@@ -117,7 +118,9 @@ class SinchLayout:
         if channel != path:
             if channel not in self.channels:
                 raise UsageError(f"{channel!r} is no channel of Sinch; the channels are {_listed(self.channels)}")
-            return Field(path, self._phone if channel in _PHONE_CHANNELS else str.strip)
+            if channel in _PHONE_CHANNELS:
+                return Field(path, self._phone, normal=normal.PHONE)
+            return Field(path, str.strip)
         if path == "language":
             return Field(path, self._language)
         if path == "channel_priority":
@@ -128,41 +131,25 @@ class SinchLayout:
         raise UsageError(f"{path!r} is no field of Sinch; the fields are {_IDENTITIES}CHANNEL, {', '.join(others)}")
 
     def records(self, paths: Sequence[str], columns: Sequence[Sequence[object]], count: int) -> list[Record]:
-        identities: list[list[Record]] = [[] for _ in range(count)]
-        plain = [at for at, path in enumerate(paths) if not path.startswith(_IDENTITIES) and path != "app_id"]
-        app_ids = columns[paths.index("app_id")] if "app_id" in paths else None
-        for path, column in zip(paths, columns, strict=True):
-            channel = path.removeprefix(_IDENTITIES)
-            if channel == path:
-                continue
-            for at, identity in enumerate(column):
-                if identity is not None:
-                    entry: Record = {"channel": channel, "identity": identity}
-                    if app_ids is not None and channel in _APP_SCOPED and app_ids[at] is not None:
-                        entry["app_id"] = app_ids[at]
-                    identities[at].append(entry)
-        records: list[Record] = [{"channel_identities": entries} if entries else {} for entries in identities]
-        for place in plain:
-            path = paths[place]
-            for record, value in zip(records, columns[place], strict=True):
-                if value is not None:
-                    record[path] = value
-        return records
+        by_path = dict(zip(paths, columns, strict=True))
+        app_ids = by_path.pop("app_id", None)
+        identities = [
+            _entries(path.removeprefix(_IDENTITIES), column, app_ids)
+            for path, column in by_path.items()
+            if path.startswith(_IDENTITIES)
+        ]
+        members = {path: column for path, column in by_path.items() if not path.startswith(_IDENTITIES)}
+        if identities:
+            members = {"channel_identities": _together(identities), **members}
+        return objects([*members], [*members.values()], count)
 
     def missing_key(self, record: Record) -> str | None:
         return None if record.get("channel_identities") else "channel_identities"
 
-    def key(self, record: Record) -> str:
-        """What the contact is looked up by: its external id, or its first identity."""
-        texts = self.identities(record)
-        return texts[-1] if record.get("external_id") else texts[0]
-
-    def identities(self, record: Record) -> Sequence[str]:
-        entries: Any = record["channel_identities"]
-        texts = [_identity(entry) for entry in entries]
-        if record.get("external_id"):
-            texts.append(f"{_EXTERNAL_ID}{record['external_id']}")
-        return texts
+    def identify(self, records: Sequence[Record]) -> tuple[list[str], list[tuple[str, ...]]]:
+        """The key is what a contact is looked up by: its external id, or its first identity."""
+        identities = list(map(_known_by, records))
+        return [texts[0] if texts else "" for texts in identities], identities
 
     def _phone(self, text: str) -> str:
         return normalise.phone(text, self.default_region)
@@ -364,7 +351,8 @@ def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
     found = decoded(reply.body, _Found)
     if not reply.successful or found is None or found.contacts is None:
         return judge_status(reply)
-    ids = [identifier(raw.get("id")) for raw in found.contacts if isinstance(raw, dict) and batch.keys[0] in _keys(raw)]
+    contacts = [raw for raw in found.contacts if isinstance(raw, dict) and batch.keys[0] in _known_by(raw)]
+    ids = [identifier(contact.get("id")) for contact in contacts]
     vendor_id = identifier_of(ids[0], batch.payloads[0]) if len(ids) == 1 else None
     if hint is Status.ACCEPTED:
         if ids:
@@ -378,14 +366,33 @@ def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
     return Judgement(Meaning.ANSWERED, Answer([Status.UNKNOWN], {0: absent}))
 
 
-def _keys(contact: Mapping[str, Any]) -> list[str]:
-    """What a contact of the Conversation service can be looked up by."""
-    keys = [_EXTERNAL_ID + str(contact.get("external_id"))]
+def _entries(
+    channel: str, identities: Sequence[object], app_ids: Sequence[object] | None
+) -> list[list[Record] | None]:
+    """What a column of identities on a channel comes to: a list of one entry, or None where there is none."""
+    entries: list[list[Record] | None] = [
+        None if identity is None else [{"channel": channel, "identity": identity}] for identity in identities
+    ]
+    if app_ids is not None and channel in _APP_SCOPED:
+        for entry, app_id in zip(entries, app_ids, strict=True):
+            if entry is not None and app_id is not None:
+                entry[0]["app_id"] = app_id
+    return entries
+
+
+def _together(columns: list[list[list[Record] | None]]) -> list[list[Record] | None]:
+    """The entries of several channels, contact by contact."""
+    if len(columns) == 1:
+        return columns[0]
+    return [[entry for entries in each if entries for entry in entries] or None for each in zip(*columns, strict=True)]
+
+
+def _known_by(contact: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a contact, sent or stored, is known by: its external id, if it has one, and its identities."""
     entries = contact.get("channel_identities")
-    for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict):
-            keys.append(_identity(entry))
-    return keys
+    identities = [_identity(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    external_id = contact.get("external_id")
+    return (f"{_EXTERNAL_ID}{external_id}", *identities) if external_id else tuple(identities)
 
 
 def _violation(details: object) -> tuple[object, object]:

@@ -29,7 +29,15 @@ class SchemaCheck:
     """The check of a JSON value by a schema of a compiled spec, whose `components` its references point into."""
 
     def __init__(self, schema: Mapping[str, Any], components: Mapping[str, Any]) -> None:
-        self._validator = jsonschema_rs.Draft202012Validator({**schema, "components": components})
+        within = {"components": components}
+        values = {keyword: schema[keyword] for keyword in schema if keyword != "propertyNames"}
+        self._validator = jsonschema_rs.Draft202012Validator({**schema, **within})
+        self._values = jsonschema_rs.Draft202012Validator({"items": values, **within})
+        self._names = jsonschema_rs.Draft202012Validator({"items": schema.get("propertyNames", True), **within})
+
+    def passes(self, records: Sequence[Mapping[str, object]]) -> bool:
+        """Whether the schema refuses none of the objects. Their names, which are few, are judged once each."""
+        return self._names.is_valid([*set().union(*records)]) and self._values.is_valid(records)
 
     def problem(self, record: object) -> Problem | None:
         """Why the schema refuses the value, or None when it does not. The value is not told."""
@@ -55,7 +63,7 @@ class ContactCheck(SchemaCheck):
 
     def __init__(self, spec: str | Mapping[str, Any], schema: str = "Contact") -> None:
         document = specs.load(spec) if isinstance(spec, str) else spec
-        super().__init__({"$ref": f"#/components/schemas/{schema}"}, document["components"])
+        super().__init__(document["components"]["schemas"][schema], document["components"])
 
 
 class KeyCheck(SchemaCheck):

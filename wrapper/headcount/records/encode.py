@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import attrs
 import msgspec
@@ -12,11 +12,14 @@ from headcount.contact import Contact
 from headcount.core.prepared import Prepared
 from headcount.outcome import Kind, Problem
 from headcount.records.check import SchemaCheck
+from headcount.records.columns import TextColumn
 from headcount.records.fields import Field, Layout, Record
 from headcount.records.mapping import ATTRIBUTES, ColumnMap, Routing, listed
+from headcount.records.normal import odd
 from headcount.records.normalise import Refused
 from headcount.records.rows import Cell, Rows
 
+T = TypeVar("T")
 _NO_TEXT = Problem(Kind.INVALID_VALUE, "a text is wanted, not a list or an object")
 _UNREADABLE = Problem(Kind.INVALID_VALUE, "a value that cannot be read as text")
 _BOOLEANS: Mapping[str, Any] = {"true": True, "false": False}
@@ -35,6 +38,7 @@ class Encoder:
         self._columns = columns
         self._routings: dict[tuple[str, ...], Routing] = {}
         self._encode = msgspec.json.Encoder().encode
+        self._encode_lines = msgspec.json.Encoder().encode_lines
         self._unused: set[str] = set()
         self.warnings: list[str] = []
 
@@ -46,7 +50,7 @@ class Encoder:
         problems = dict(rows.problems)
         values = []
         for binding in routing.bindings:
-            column: list[Cell] = _joined([cells[name] for name in binding.columns], len(rows))
+            column: Sequence[Cell] = _joined([cells[name] for name in binding.columns], len(rows))
             if binding.fill is not None:
                 column = [binding.fill if cell is None else cell for cell in column]
             values.append(_read(column, binding.field, problems))
@@ -84,28 +88,56 @@ class Encoder:
         return routing
 
     def _prepared(self, start: int, records: list[Record], problems: dict[int, Problem]) -> Prepared:
-        payloads: list[bytes] = []
-        keys: list[str] = []
-        identities: list[Sequence[str]] = []
-        layout, check, encode = self._layout, self._check, self._encode
-        for at, record in enumerate(records):
-            payload, key = b"", ""
-            own: Sequence[str] = ()
-            if at not in problems:
-                missing = layout.missing_key(record)
-                problem = None if missing is None else _missing(missing)
-                problem = problem or check.problem(record)
-                if problem is None:
-                    try:
-                        payload, key, own = encode(record), layout.key(record), layout.identities(record)
-                    except UnicodeEncodeError:
-                        problem = Problem(Kind.INVALID_VALUE, "the text holds half a character; JSON has none")
-                if problem is not None:
-                    problems[at] = problem
-            payloads.append(payload)
-            keys.append(key)
-            identities.append(own)
+        count = len(records)
+        places = [at for at in range(count) if at not in problems] if problems else range(count)
+        contacts = [records[at] for at in places] if problems else records
+        found = self._encoded(contacts)
+        if found is None:
+            refused = {at: problem for at in places if (problem := self._problem(records[at])) is not None}
+            problems |= refused
+            places = [at for at in places if at not in refused]
+            found = self._encoded([records[at] for at in places])
+            assert found is not None, "each of these contacts has passed alone"
+        payloads, keys, identities = found
+        if len(places) < count:
+            payloads, keys = _spread(payloads, places, count, b""), _spread(keys, places, count, "")
+            identities = _spread(identities, places, count, ())
         return Prepared(start, payloads, keys, identities, problems)
+
+    def _encoded(self, contacts: list[Record]) -> tuple[list[bytes], list[str], list[tuple[str, ...]]] | None:
+        """Payloads, keys and identities; None if one of the contacts may not be sent as it is."""
+        if not self._check.passes(contacts):
+            return None
+        keys, identities = self._layout.identify(contacts)
+        if "" in keys:
+            return None
+        try:
+            payloads = self._encode_lines(contacts).split(b"\n")
+        except UnicodeEncodeError:
+            return None
+        del payloads[-1]  # what stands behind the last line's end
+        return payloads, keys, identities
+
+    def _problem(self, record: Record) -> Problem | None:
+        """Why a contact may not be sent as it is, or None."""
+        missing = self._layout.missing_key(record)
+        if missing is not None:
+            return _missing(missing)
+        problem = self._check.problem(record)
+        if problem is None:
+            try:
+                self._encode(record)
+            except UnicodeEncodeError:
+                problem = Problem(Kind.INVALID_VALUE, "the text holds half a character; JSON has none")
+        return problem
+
+
+def _spread(values: list[T], places: Sequence[int], count: int, nothing: T) -> list[T]:
+    """The values at these places among `count`, and nothing elsewhere."""
+    spread = [nothing] * count
+    for at, value in zip(places, values, strict=True):
+        spread[at] = value
+    return spread
 
 
 def contact_rows(start: int, contacts: Sequence[Contact]) -> Rows:
@@ -169,15 +201,15 @@ def flat_attributes(rows: Rows) -> Rows:
     others: list[Cell] = [None if isinstance(cell, dict) else cell for cell in cells]
     if any(cell is not None for cell in others):
         columns[name] = others
-    own: set[str] = set()
+    own: dict[str, list[Cell]] = {}
     for at, cell in enumerate(cells):
         for key, value in cell.items() if isinstance(cell, dict) else ():
             path = ATTRIBUTES + key
             if path not in own:
-                own.add(path)
-                columns[path] = list(columns.get(path, [None] * len(rows)))
-            if columns[path][at] is None:
-                columns[path][at] = _cell(value)
+                own[path] = list(columns.get(path, [None] * len(rows)))
+            if own[path][at] is None:
+                own[path][at] = _cell(value)
+    columns |= own
     return attrs.evolve(rows, columns=tuple(columns), cells=list(columns.values()))
 
 
@@ -193,31 +225,52 @@ def _cell(value: object) -> Cell:
     return None if not text or text.isspace() else text
 
 
-def _joined(columns: list[list[Cell]], count: int) -> list[Cell]:
+def _joined(columns: Sequence[Sequence[Cell]], count: int) -> Sequence[Cell]:
     """One column of several: the texts of a row joined by a blank."""
     if len(columns) == 1:
         return columns[0]
     if not columns:
         return [None] * count
+    if all(map(_is_full, columns)):
+        return list(map(" ".join, cast(Iterable[tuple[str, ...]], zip(*columns, strict=True))))
     return [" ".join(cell for cell in cells if isinstance(cell, str)) or None for cells in zip(*columns, strict=True)]
 
 
-def _read(column: list[Cell], field: Field, problems: dict[int, Problem]) -> Sequence[object]:
+def _is_full(column: Sequence[Cell]) -> bool:
+    """Whether all its cells are texts."""
+    return not column.texts.null_count if isinstance(column, TextColumn) else set(map(type, column)) == {str}
+
+
+def _read(column: Sequence[Cell], field: Field, problems: dict[int, Problem]) -> Sequence[object]:
     """The values of a field; a text that it refuses becomes a problem of its row."""
-    read = field.read
-    if read is None:
+    if field.read is None:
         return column
-    values: list[object] = []
-    for at, cell in enumerate(column):
-        value: object = cell
-        if isinstance(cell, (list, dict)) and not (field.takes_list and isinstance(cell, list)):
-            problems.setdefault(at, _of_field(_NO_TEXT, field.path))
-        elif isinstance(cell, str):
-            try:
-                value = read(cell)
-            except Refused as refused:
-                problems.setdefault(at, _of_field(refused.problem, field.path))
-        values.append(value)
+    places: Sequence[int] = range(len(column))
+    texts = cast(Sequence[str], column)
+    if not _is_full(column):
+        for at, cell in enumerate(column):
+            if isinstance(cell, (list, dict)) and not (field.takes_list and isinstance(cell, list)):
+                problems.setdefault(at, _of_field(_NO_TEXT, field.path))
+        places = [at for at, cell in enumerate(column) if isinstance(cell, str)]
+        texts = [cell for cell in column if isinstance(cell, str)]
+    values: list[object] = [*column]
+    if field.normal is not None and 2 * len(set(texts)) > len(texts):
+        odd_ones = odd(texts, field.normal)
+        if field.normal.value is not None:
+            for at, text in zip(places, texts, strict=True):
+                values[at] = field.normal.value(text)
+        places, texts = [places[at] for at in odd_ones], [texts[at] for at in odd_ones]
+    readings: dict[str, object] = {}
+    refusals: dict[str, Problem] = {}
+    for text in set(texts):
+        try:
+            readings[text] = field.read(text)
+        except Refused as refused:
+            readings[text], refusals[text] = text, _of_field(refused.problem, field.path)
+    for at, text in zip(places, texts, strict=True):
+        values[at] = readings[text]
+        if text in refusals:
+            problems.setdefault(at, refusals[text])
     return values
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from functools import lru_cache
+from typing import Any, Protocol
 
 import attrs
+import msgspec
+
+from headcount.records.normal import Normal
 
 Record = dict[str, object]
 """A contact in its vendor's shape, as JSON."""
@@ -22,6 +26,8 @@ class Field:
     read: Reader | None = None
     takes_list: bool = False
     """A JSON source may give the list itself instead of its text."""
+    normal: Normal | None = None
+    """Tells by the column which texts need no `read`."""
 
 
 class Layout(Protocol):
@@ -49,10 +55,23 @@ class Layout(Protocol):
         """The field that the contact lacks to be identified by, or None when it has what it needs."""
         ...
 
-    def key(self, record: Record) -> str:
-        """What the vendor's reply names the contact by."""
+    def identify(self, records: Sequence[Record]) -> tuple[list[str], list[tuple[str, ...]]]:
+        """For contacts that pass the check: the key by which the vendor's reply names each, blank where it has none,
+        and the texts that no two contacts of a run may share."""
         ...
 
-    def identities(self, record: Record) -> Sequence[str]:
-        """The texts that no two contacts of a run may share."""
-        ...
+
+def objects(names: Sequence[str], columns: Sequence[Sequence[object]], count: int) -> list[Record]:
+    """The rows of columns as JSON objects with these members; what is None is left out."""
+    if not names:
+        return [{} for _ in range(count)]
+    records: list[Record] = msgspec.to_builtins(list(map(_struct(tuple(names)), *columns)))
+    return records
+
+
+@lru_cache(maxsize=64)
+def _struct(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """A struct with these members: by far the cheapest way from columns to objects."""
+    members = {f"member_{place}": name for place, name in enumerate(names)}
+    fields = [(member, Any, None) for member in members]
+    return msgspec.defstruct("Members", fields, rename=members, omit_defaults=True, gc=False)

@@ -58,9 +58,7 @@ class MemberLayout:
         value = record.get(self.key_field)
         return self.key_field if value is None or str(value).strip() == "" else None
 
-    def key(self, record: Record) -> str:
-        return str(record[self.key_field])
-
-    def identities(self, record: Record) -> Sequence[str]:
-        key = self.key(record)
-        return (key.casefold() if self.folds_case else key,)
+    def identify(self, records: Sequence[Record]) -> tuple[list[str], list[tuple[str, ...]]]:
+        texts = [str(record.get(self.key_field, "")) for record in records]
+        keys = [text if text.strip() else "" for text in texts]
+        return keys, list(zip(map(str.casefold, keys) if self.folds_case else keys, strict=True))

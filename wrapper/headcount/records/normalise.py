@@ -148,29 +148,41 @@ def _parsed(written: str, region: str | None) -> str:
 
 def _canonical(number: str) -> bool:
     """Whether libphonenumber finds this `+` number possible and would write it just so."""
-    for end in (2, 3, 4):
-        plan = _plan(number[1:end])
-        if plan is not None:
-            lengths, prefix = plan
-            if len(number) - end not in lengths:
-                return False
-            if prefix is None:
-                return True
-            match = prefix.match(number[end:])
-            return match is None or (match.end() == 0 and match.lastindex is None)
-    return False
+    code = dialing_code(number[1:4])
+    if code is None:
+        return False
+    lengths, prefix = plan(code)
+    national = number[1 + len(code) :]
+    if len(national) not in lengths:
+        return False
+    match = None if prefix is None else prefix.match(national)
+    return match is None or (match.end() == 0 and match.lastindex is None)
 
 
 @cache
-def _plan(dialing_code: str) -> tuple[frozenset[int], re.Pattern[str] | None] | None:
+def dialing_code(digits: str) -> str | None:
+    """The dialing code that a number with these first three digits has, or None."""
+    return next((digits[:end] for end in (1, 2, 3) if _region(digits[:end]) is not None), None)
+
+
+@cache
+def _region(dialing_code: str) -> str | None:
+    import phonenumbers
+
+    if not (dialing_code.isascii() and dialing_code.isdigit()) or dialing_code.startswith("0"):
+        return None
+    region = phonenumbers.region_code_for_country_code(int(dialing_code))
+    return None if region == phonenumbers.UNKNOWN_REGION else region
+
+
+@cache
+def plan(dialing_code: str) -> tuple[frozenset[int], re.Pattern[str] | None]:
     """The possible lengths behind a dialing code, and the trunk prefix that is written in vain there."""
     import phonenumbers
 
-    code = int(dialing_code)
-    region = phonenumbers.region_code_for_country_code(code)
-    if region == phonenumbers.UNKNOWN_REGION:
-        return None
-    metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+    region = _region(dialing_code)
+    assert region is not None, "this is asked of dialing codes only"
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(int(dialing_code), region)
     assert metadata is not None and metadata.general_desc is not None, "every dialing code has its plan"
     general = metadata.general_desc
     prefix = metadata.national_prefix_for_parsing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import TypeVar
 
 import attrs
@@ -25,7 +26,7 @@ class Unshown(list[T]):
 class Rows:
     """A run of consecutive records.
 
-    `cells` holds one list a column, each as long as the chunk; an empty or blank cell is None. `lines` are
+    `cells` holds one sequence a column, each as long as the chunk; an empty or blank cell is None. `lines` are
     the physical lines (from 1) on which the records begin. A record that cannot be read has an entry
     in `problems` by its position in the chunk, its cells are all None, and `damaged` holds what could
     be made out of it, for people to see.
@@ -34,7 +35,7 @@ class Rows:
     index: int
     """The index of the first record: 0 for the first of the source."""
     columns: tuple[str, ...]
-    cells: list[list[Cell]] = attrs.field(repr=False)
+    cells: Sequence[Sequence[Cell]] = attrs.field(repr=False)
     lines: Sequence[int]
     problems: dict[int, Problem] = attrs.field(factory=dict)
     damaged: dict[int, list[str]] = attrs.field(factory=dict, repr=False)
@@ -49,9 +50,8 @@ class Rows:
         Written one to a line these are a JSON Lines source with the same rows: a list is no record
         there either, so that a replay lets no damaged record through.
         """
-        for position in range(len(self)):
+        for position, cells in enumerate(zip(*self.cells, strict=True) if self.cells else repeat((), len(self))):
             if position in self.problems:
                 yield self.damaged.get(position, [])
             else:
-                cells = (column[position] for column in self.cells)
                 yield {name: cell for name, cell in zip(self.columns, cells, strict=True) if gaps or cell is not None}

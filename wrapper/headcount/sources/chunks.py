@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from headcount.records.columns import joined
 from headcount.records.rows import Rows
 
 
@@ -54,7 +55,7 @@ def _joined(first: Rows, second: Rows) -> Rows:
     return Rows(
         index=first.index,
         columns=first.columns,
-        cells=[[*before, *after] for before, after in zip(first.cells, second.cells, strict=True)],
+        cells=[joined(before, after) for before, after in zip(first.cells, second.cells, strict=True)],
         lines=[*first.lines, *second.lines],
         problems=first.problems | {shift + position: found for position, found in second.problems.items()},
         damaged=first.damaged | {shift + position: texts for position, texts in second.damaged.items()},

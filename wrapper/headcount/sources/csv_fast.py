@@ -16,6 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 
+from headcount.records.columns import TextColumn
 from headcount.records.rows import Rows
 from headcount.sources import damage
 from headcount.sources.chunks import line_numbers
@@ -58,13 +59,13 @@ class FastReader:
         count = len(self._header.columns)
         if any(column.null_count < len(column) for column in columns[count:]):
             return None
-        cells = pa.chunked_array([chunk for column in columns[:count] for chunk in column.chunks])
-        blank = pc.utf8_is_space(cells)
-        if pc.any(blank).as_py():
+        texts = pa.chunked_array([chunk for column in columns[:count] for chunk in column.chunks])
+        if pc.any(pc.utf8_is_space(texts)).as_py():
             columns = [pc.if_else(pc.utf8_is_space(column), None, column) for column in columns]
         if count == 1 and columns[0].null_count:  # it may be no cell but a blank line
             return None
-        return Rows(index, self._header.columns, [column.to_pylist() for column in columns[:count]], lines)
+        cells = [TextColumn(column.combine_chunks()) for column in columns[:count]]
+        return Rows(index, self._header.columns, cells, lines)
 
     def _has_bad_quotes(self, block: bytes) -> bool:
         found = pc.match_substring_regex(pa.scalar(block, pa.binary()), self._bad_quotes)
