@@ -71,7 +71,7 @@ def read(batch: Batch, reply: Reply, mode: str) -> Judgement:
         error = _read_error(raw, mode)
         said[position] = error.said(texts.masked(error.text, position), texts.code(error.code), reply)
     if mode == "delete":
-        return _with_deleted(batch, data, said, sure=readable and sure)
+        return _with_deleted(batch, data, said, sure=readable and sure and envelope.data is not None)
     return _with_ids(batch, data, said, mode, sure=readable and sure)
 
 
