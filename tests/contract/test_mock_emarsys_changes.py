@@ -269,3 +269,26 @@ def test_sources_are_looked_at_where_the_account_is_said_to_have_some() -> None:
         data = said(client.post("contact", json={"contacts": contacts}))[2]
     assert len(data["ids"]) == 2
     assert data["errors"] == {EVE: {"2013": "Invalid source id: 8"}}
+
+
+def test_only_contacts_are_judged_one_by_one() -> None:
+    with emarsys(invalid_contact="item", existing=(ADA,)) as (client, store):
+        for body in (
+            {"contacts": [{"3": ADA}], "contact_list_id": {}},
+            {"contacts": [{"3": ADA}], "key_id": []},
+            {"contacts": [{"3": ADA}], "name": "all"},
+            {"contacts": []},
+            {"contacts": ["3"]},
+        ):
+            assert client.put("contact", json=body).status_code == 400
+        assert store.writes == []
+
+
+def test_the_pseudo_key_is_of_lists_of_contacts_alone() -> None:
+    with emarsys(unknown_key="pseudo_key", fields=("3",)) as (client, _):
+        many = {"key_id": "100", "contacts": [{"100": "x"}]}
+        for method in ("POST", "PUT"):
+            data = said(client.request(method, "contact", json=many))[2]
+            assert data == {"ids": [], "errors": {"<NO_KEY_ID>": {"2004": "Invalid key field id: 100"}}}
+        assert said(client.post("contact", json={"key_id": "100", "100": "x"})) == (200, 2004, "")
+        assert said(client.get("contact/100=x")) == (200, 2004, "")

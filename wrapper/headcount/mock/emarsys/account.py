@@ -9,9 +9,9 @@ from typing import ClassVar
 import attrs
 from starlette.responses import PlainTextResponse, Response
 
-from headcount.mock.contract import Node
+from headcount.mock.contract import Node, violation
 from headcount.mock.emarsys.contact_calls import ContactCalls
-from headcount.mock.emarsys.contacts import INTERNAL, Contacts
+from headcount.mock.emarsys.contacts import Contacts
 from headcount.mock.emarsys.fields import Fields
 from headcount.mock.emarsys.lists import ContactLists
 from headcount.mock.emarsys.lookups import Lookups
@@ -88,6 +88,7 @@ class Emarsys(Vendor[EmarsysSwitches]):
         return wsse_refusal(header, self.environment["EMARSYS_USERNAME"], self.environment["EMARSYS_SECRET"])
 
     def tolerates(self, call: Call) -> bool:
+        """A body that breaks the schema in its contacts alone, where those are to be judged one by one."""
         contacts = call.body.get("contacts") if isinstance(call.body, dict) else None
         return (
             self.switches.invalid_contact == "item"
@@ -95,7 +96,7 @@ class Emarsys(Vendor[EmarsysSwitches]):
             and isinstance(contacts, list)
             and 0 < len(contacts) <= 1000
             and all(isinstance(contact, dict) for contact in contacts)
-            and (call.operation.id == "updateContacts" or call.body.get("key_id") not in INTERNAL)
+            and violation(call.operation.bodies["application/json"], {**call.body, "contacts": [{"3": ""}]}) is None
         )
 
     def error(self, refusal: Refusal, detail: str, call: Call | None) -> Response:
@@ -139,15 +140,15 @@ class Emarsys(Vendor[EmarsysSwitches]):
             try:
                 return handler(call)
             except UnknownKey as unknown:
-                return self._unknown_key(unknown.key_id)
+                return self._unknown_key(call, unknown.key_id)
             except Refused as refused:
                 status = refused.status if self.switches.refusals == "status" else 200
                 return refused_reply(refused.code, refused.text, status)
 
         return handle
 
-    def _unknown_key(self, key_id: str) -> Response:
-        if self.switches.unknown_key == "pseudo_key":
+    def _unknown_key(self, call: Call, key_id: str) -> Response:
+        if self.switches.unknown_key == "pseudo_key" and "contacts" in (call.body or ()):
             return envelope(no_key_id(key_id))
         status = 400 if self.switches.unknown_key == "refused" else 200
         return refused_reply(2004, f"Invalid key field id: {key_id}", status)

@@ -22,7 +22,8 @@ class EmarsysSwitches(Switches):
     id_order: the order of the ids (request: seed; reversed: inferred, as no order is promised).
     ids_withheld: how many ids of stored contacts are left out at the end of a reply (inferred).
     unknown_key: what an unknown `key_id` gets: `refused` is 400/2004, `refused_in_200` the same envelope with
-        status 200 (both vendor-docs), `pseudo_key` a 200 with `<NO_KEY_ID>` in errors (client-source).
+        status 200 (both vendor-docs), `pseudo_key` a 200 with `<NO_KEY_ID>` in errors where the call has a list of
+        contacts (client-source), and else what `refused_in_200` is.
     invalid_contact: a contact that breaks the schema: `refuse` refuses the batch, `item` makes it an error of its
         own with code 2007 (both inferred).
     no_match: `data.result` of getdata when no contact was found (false: vendor-docs; absent: vendor-docs of an older
