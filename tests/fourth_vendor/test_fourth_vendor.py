@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 
+from headcount.auth import HeaderKey, Secret
+from headcount.errors import NotFoundError, RefusedError, UsageError
 from headcount.mock import MockServer, serve
 from tests.cli.command import COMMAND, Command, Done, identity
 
@@ -242,6 +245,34 @@ def test_a_package_that_is_broken_costs_its_own_vendor_alone(tmp_path: Path) -> 
         done = command("plan", command.people(1), "--to", name, env=env)
         assert done.code == 2 and words in done.err and len(done.err.splitlines()) == 1, done.err
     assert command("plan", command.people(1), "--to", "pabbly", env=env).code == 0
+
+
+def test_its_operations_as_single_calls(installed: None) -> None:
+    from headcount_acme.client import models
+    from headcount_acme.destination import Acme as Destination
+
+    wanted = models.FindContactsRequest(refs=["crm-1", "crm-2"])
+    person = models.Contact.from_dict({"ref": "crm-1", "email": "p@example.com"})
+    refused = models.Contact.from_dict({"ref": "crm-2", "email": "p@refused.example"})
+
+    async def found(account: Destination) -> set[str]:
+        async with account.async_client() as api:
+            return set((await api.find_contacts(wanted)).found.additional_properties)
+
+    with mocked(refused_as="request", audience="readers") as mock:
+        account = Destination(auth=HeaderKey("X-Acme-Key", Secret("mock-key")), audience="readers", endpoint=mock.url)
+        with account.client(timeout=5) as api:
+            made = api.create_contacts(models.CreateContactsRequest(people=[person]))
+            assert made.results["crm-1"].outcome == "added"
+            with pytest.raises(RefusedError, match="E_EMAIL") as raised:
+                api.create_contacts(models.CreateContactsRequest(people=[refused]))
+            assert "refused.example" not in str(raised.value)
+            with pytest.raises(UsageError, match="the body"):
+                api.create_contacts(models.CreateContactsRequest(people=[]))
+        assert asyncio.run(found(account)) == {"crm-1"}
+        elsewhere = Destination(auth=account.auth, audience="night-owls", endpoint=mock.url)
+        with elsewhere.client() as api, pytest.raises(NotFoundError):
+            api.create_contacts(models.CreateContactsRequest(people=[person]))
 
 
 schema = schemathesis.openapi.from_dict(json.loads((PACKAGE / "acme.json").read_text(encoding="utf-8")))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
+from typing import Any, ClassVar, Self, TypeVar
 
 import attrs
 
-from headcount.clients.connection import TIMEOUT, AsyncConnection, Connection, Service
+from headcount.clients.connection import TIMEOUT, AsyncCalls, AsyncClient, AsyncConnection, Calls, Connection, Service
 from headcount.clients.operations import interface
 from headcount.core.answers import Judgement, Meaning, judge_status
 from headcount.core.batches import Answer, Batch, Envelope, Limits
@@ -22,6 +23,8 @@ from headcount.records.check import SchemaCheck
 from headcount.records.fields import Layout
 from headcount.transport import Auth
 
+O = TypeVar("O")  # noqa: E741 generated operations
+
 
 class Account(ABC):
     """A `Destination` with the usual choices made. A vendor's class gives
@@ -32,7 +35,7 @@ class Account(ABC):
     - a `from_env` that takes `endpoint` and the options, all as texts, and the credentials from the environment;
     - `request` and `judge`; and for a vendor that can be asked what is there, `look_up` and `judge_look_up`. Where it
       has several modes, `self.mode` is the one that they speak of;
-    - for single calls `client` and `async_client`, made of `service` and `connection`, and `refusal`.
+    - for single calls `client` and `async_client`, made of `calls`, `async_calls` and `service`, and `refusal`.
     """
 
     name: ClassVar[str]
@@ -102,6 +105,23 @@ class Account(ABC):
     def async_connection(self, timeout: float = TIMEOUT) -> AsyncConnection:
         """What carries single calls that are awaited, `concurrency` at a time."""
         return AsyncConnection(self.auth, timeout, self.concurrency)
+
+    @contextmanager
+    def calls(self, operations: Callable[[Calls], O], service: Service, timeout: float = TIMEOUT) -> Iterator[O]:
+        """The generated `Operations` of a service for a `with` block: all that a vendor's `client` needs."""
+        with closing(self.connection(timeout)) as connection:
+            yield operations(Calls(connection, service))
+
+    @asynccontextmanager
+    async def async_calls(
+        self,
+        operations: Callable[[AsyncCalls], O],
+        service: Service,
+        timeout: float = TIMEOUT,  # noqa: ASYNC109 it is of each call, and not of this one
+    ) -> AsyncIterator[O]:
+        """The generated `AsyncOperations` for an `async with` block."""
+        async with AsyncClient(connection := self.async_connection(timeout)):
+            yield operations(AsyncCalls(connection, service))
 
     def options(self) -> Mapping[str, str]:
         """The options as texts: each stands in the attribute of its name."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, ClassVar
 
 import attrs
 import msgspec
 
 from headcount.auth import HeaderKey
+from headcount.clients.connection import TIMEOUT
 from headcount.core.answers import Judgement, judge_status
 from headcount.core.batches import Batch, Envelope, Limits
 from headcount.core.exchange import Reply, Request
@@ -32,6 +34,7 @@ from headcount.records.fields import Field
 from headcount.records.members import MemberLayout
 from headcount.transport import Auth
 from headcount_acme import SPEC
+from headcount_acme.client.api import AsyncOperations, Operations
 
 _REPEATS = {"keep": Repeat.HARMLESS, "replace": Repeat.HARMLESS, "add": Repeat.DOUBLES}
 _STATUSES = {"added": Status.CREATED, "replaced": Status.UPDATED, "kept": Status.EXISTING}
@@ -96,8 +99,8 @@ class Acme(Account):
         self.modes = {"create": Behaviour(_REPEATS[on_match], look_up_size=50)}
         self.envelope = Envelope(b'{"on_match":"%s","people":[' % on_match.encode(), b"]}")
         self.layout, self.check = _LAYOUT, ContactCheck(SPEC)
-        url = f"https://audiences.acme.example/v1/audiences/{audience}/people"
-        self._url = relocated(url, endpoint, "api", self.services)
+        self._api = relocated("https://audiences.acme.example/v1", endpoint, "api", self.services)
+        self._url = f"{self._api}/audiences/{audience}/people"
 
     @classmethod
     def from_env(cls, *, audience: str, on_match: str = "keep", endpoint: Endpoint = None) -> Acme:
@@ -126,6 +129,20 @@ class Acme(Account):
         absent = Said(Status.NOT_SENT, attrs.evolve(SILENT, detail="not found by its ref", retryable=True))
         found = [_result(envelope.found.get(key)) for key in batch.keys]
         return answered(batch, [absent if each is None else Said(Status.EXISTING, there, each.id) for each in found])
+
+    def refusal(self, reply: Reply, told: Batch) -> Judgement | None:
+        envelope = decoded(reply.body, _Envelope)
+        return None if envelope is None or reply.successful else _refusal(told, reply, envelope)
+
+    def client(self, *, timeout: float = TIMEOUT) -> AbstractContextManager[Operations]:
+        """The vendor's operations as calls, for a `with` block; `timeout` in seconds is what each may take."""
+        service = self.service(SPEC, self._api)
+        return self.calls(lambda call: Operations(call, audience=self.audience), service, timeout)
+
+    def async_client(self, *, timeout: float = TIMEOUT) -> AbstractAsyncContextManager[AsyncOperations]:
+        """The same to be awaited, for an `async with` block."""
+        service = self.service(SPEC, self._api)
+        return self.async_calls(lambda call: AsyncOperations(call, audience=self.audience), service, timeout)
 
 
 def _refusal(batch: Batch, reply: Reply, envelope: _Envelope | None) -> Judgement:
