@@ -85,7 +85,7 @@ class DeleteContactsReply:
             try:
                 if not isinstance(data, list):
                     raise TypeError()
-                data_type_2 = cast(list[Any], data)
+                data_type_2 = data
 
                 return data_type_2
             except (TypeError, ValueError, AttributeError, KeyError):
