@@ -7,21 +7,35 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from headcount.asynchronous import AsyncLoad, aload
     from headcount.contact import Contact
-    from headcount.errors import HeadcountError
+    from headcount.errors import (
+        CallError,
+        ConflictError,
+        HeadcountError,
+        NotFoundError,
+        RefusedError,
+        RetryLaterError,
+        UnknownOutcomeError,
+    )
     from headcount.loading import Load, load
     from headcount.outcome import Kind, Outcome, Problem, Report, Status
     from headcount.reconciling import reconcile
 
 __all__ = [
     "AsyncLoad",
+    "CallError",
+    "ConflictError",
     "Contact",
     "HeadcountError",
     "Kind",
     "Load",
+    "NotFoundError",
     "Outcome",
     "Problem",
+    "RefusedError",
     "Report",
+    "RetryLaterError",
     "Status",
+    "UnknownOutcomeError",
     "aload",
     "load",
     "reconcile",
@@ -29,14 +43,20 @@ __all__ = [
 
 _HOMES = {
     "AsyncLoad": "asynchronous",
+    "CallError": "errors",
+    "ConflictError": "errors",
     "Contact": "contact",
     "HeadcountError": "errors",
     "Kind": "outcome",
     "Load": "loading",
+    "NotFoundError": "errors",
     "Outcome": "outcome",
     "Problem": "outcome",
+    "RefusedError": "errors",
     "Report": "outcome",
+    "RetryLaterError": "errors",
     "Status": "outcome",
+    "UnknownOutcomeError": "errors",
     "aload": "asynchronous",
     "load": "loading",
     "reconcile": "reconciling",
