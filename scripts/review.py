@@ -117,7 +117,7 @@ def one_spec(name: str, old: Side, new: Side, tool: Redocly, generator: Generato
         return Review(name, "unchanged")
     assert after is not None
     found = Review(name, "changed")
-    rated = [] if name in old.refused else tool.diff(*contents)
+    rated = [] if name in old.refused else tool.diff(before, after)
     found.changes, found.disagreements = described(before, after, rated)
     for shift in shifts(Document(before.document), Document(after.document)):
         found.shifts.append((shift, (before if shift.removed else after).line_of(shift.pointer)))
@@ -129,7 +129,7 @@ def one_spec(name: str, old: Side, new: Side, tool: Redocly, generator: Generato
 
 
 def lint(reviews: list[Review], new: Side, tool: Redocly, configuration: dict[str, object]) -> None:
-    specs = {name: content for name, content in new.tree.specs().items() if name not in new.refused}
+    specs = [spec for name, spec in new.specs.items() if name not in new.refused]
     findings = tool.lint(specs, configuration)
     for each in reviews:
         each.findings = [finding for finding in findings if finding.spec == each.name]
@@ -270,9 +270,9 @@ def write(text: str, path: Path | None) -> None:
 
 def write_pages(tree: Tree, tool: Redocly, folder: Path) -> None:
     side = Side.of(tree)
-    for name, content in tree.specs().items():
+    for name, spec in side.specs.items():
         if name not in side.refused:
-            tool.render(content, folder / f"{name}.html")
+            tool.render(spec, folder / f"{name}.html")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from spec_guard import Spec
 
 from .breaks import Break, compare
 from .changes import wire_changes
-from .documents import Document
+from .documents import Document, tokens
 from .evidence import Shift
 from .freshness import stale_files
 from .generation import Failed, Generator
@@ -83,7 +83,7 @@ def described(old: Spec, new: Spec, rated: list[Rated]) -> tuple[list[Change], l
     disagreements = []
     for each in rated:
         pointers = [pointer for pointer in (each.old, each.new) if pointer]
-        if any(pointer.startswith("/info/version") for pointer in pointers):
+        if any(pointer.startswith("/info/version") for pointer in pointers) or _grouped(each):
             continue
         ours = [change for change in changes if change.by == "wire" and _meets(change.pointer, pointers)]
         exact = [change for change in ours if change.pointer in pointers] or ours
@@ -101,6 +101,14 @@ def described(old: Spec, new: Spec, rated: list[Rated]) -> tuple[list[Change], l
     placed = [attrs.evolve(change, line=(old if change.removed else new).line_of(change.pointer)) for change in changes]
     placed.sort(key=lambda change: (-change.severity, change.line))
     return list(dict.fromkeys(placed)), list(dict.fromkeys(disagreements))
+
+
+def _grouped(each: Rated) -> bool:
+    """What is new and has a name, and changes no call by itself: `changes` tells all of one kind in one row."""
+    parts = tokens(each.new or "")
+    return each.old is None and (
+        (parts[:1] == ["components"] and len(parts) == 3) or (len(parts) > 2 and parts[-2] in ("examples", "links"))
+    )
 
 
 def holdings(spec: Spec) -> list[Change]:

@@ -361,11 +361,14 @@ class Walk:
     @staticmethod
     def _named(what: str, old: Node, new: Node, used: str) -> Iterator[Change]:
         """Links and examples: no call and no name hangs on them."""
-        for name in dict.fromkeys([*old.value, *new.value]):
+        for name in old.value:
             if key(old.get(name)) != key(new.get(name)):
-                how = "is new" if name not in old else "is gone" if name not in new else "changed"
                 pointer = (new if name in new else old)[name].pointer
+                how = "changed" if name in new else "is gone"
                 yield Change(PATCH, pointer, name not in new, f"the {what} {code(name)} {how}{used}")
+        fresh = [name for name in new.value if name not in old]
+        if fresh:
+            yield Change(PATCH, new[fresh[0]].pointer, False, f"new {what}s: {codes(fresh)}{used}")
 
     def header(self, old: Node, new: Node, used: str) -> Iterator[Change]:
         before, after = old.get("required") is True, new.get("required") is True

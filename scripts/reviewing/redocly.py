@@ -1,7 +1,8 @@
 """Redocly CLI: what it finds in a spec, what it says of a change, and the page that it renders.
 
 It runs in a folder of its own that holds nothing but what the guard let pass, without the environment of this process,
-and with settings that cannot load code: `plugins`, `decorators` and the like are refused, wherever they come from.
+and with settings that cannot load code: `plugins`, `decorators` and the like are refused, wherever they come from. It
+gets the values that the guard read, as JSON, and not the text: what another parser of YAML makes of that can differ.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 
 import attrs
 import yaml
+
+from spec_guard import Spec
 
 from . import pages
 from .markdown import code
@@ -106,42 +109,44 @@ class Redocly:
             raise Unusable(f"redocly {arguments[0]} did not end within {SECONDS} seconds") from None
         return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
-    def lint(self, specs: dict[str, bytes], configuration: dict[str, Any]) -> list[Finding]:
-        """What is wrong or odd in some specs, by name."""
+    def lint(self, specs: list[Spec], configuration: dict[str, Any]) -> list[Finding]:
+        """What is wrong or odd in some specs."""
         if not specs:
             return []
         with tempfile.TemporaryDirectory(prefix="review-") as name:
             work = Path(name)
-            files = [_write(work / f"{spec}.yaml", content) for spec, content in specs.items()]
+            files = [_write(work / f"{spec.name}.json", _compiled(spec)) for spec in specs]
             _write(work / "settings" / "redocly.yaml", json.dumps(configuration).encode())
             _, stdout, stderr = self._run(
                 work, "lint", *files, "--config", "settings/redocly.yaml", "--format", "json", "--max-problems", "500"
             )
-        return [_finding(each) for answer in _answers(stdout, stderr, len(specs)) for each in answer["problems"]]
+        by_name = {spec.name: spec for spec in specs}
+        problems = [each for answer in _answers(stdout, stderr, len(specs)) for each in answer["problems"]]
+        return sorted((_finding(each, by_name) for each in problems), key=lambda each: (each.severity, each.line))
 
-    def diff(self, old: bytes, new: bytes) -> list[Rated]:
+    def diff(self, old: Spec, new: Spec) -> list[Rated]:
         """The changes from one spec to another, as Redocly rates them."""
         with tempfile.TemporaryDirectory(prefix="review-") as name:
             work = Path(name)
-            _write(work / "old.yaml", old)
-            _write(work / "new.yaml", new)
+            _write(work / "old.json", _compiled(old))
+            _write(work / "new.json", _compiled(new))
             _write(work / "settings" / "redocly.yaml", b'{"extends": ["diff-recommended"]}')
             _, _, stderr = self._run(
-                work, "diff", "old.yaml", "new.yaml", "--config", "settings/redocly.yaml",
+                work, "diff", "old.json", "new.json", "--config", "settings/redocly.yaml",
                 "--format", "json", "--fail-on", "none", "--output", "diff.json",
             )  # fmt: skip
             written = work / "diff.json"
             answer = _json(written.read_text(encoding="utf-8") if written.is_file() else "", stderr, "diff")
         return [_rated(each) for each in answer["changes"]]
 
-    def render(self, spec: bytes, target: Path) -> None:
+    def render(self, spec: Spec, target: Path) -> None:
         """Write the page of a spec: one file that loads nothing."""
         with tempfile.TemporaryDirectory(prefix="review-") as name:
             work = Path(name)
-            _write(work / "spec.yaml", spec)
+            _write(work / "spec.json", _compiled(spec))
             _write(work / "settings" / "redocly.yaml", json.dumps({"openapi": pages.OPTIONS}).encode())
             status, stdout, stderr = self._run(
-                work, "build-docs", "spec.yaml", "--config", "settings/redocly.yaml", "--inlineBundle",
+                work, "build-docs", "spec.json", "--config", "settings/redocly.yaml", "--inlineBundle",
                 "--output", "page.html",
             )  # fmt: skip
             if status or not (work / "page.html").is_file():
@@ -149,6 +154,10 @@ class Redocly:
             page = pages.sealed((work / "page.html").read_text(encoding="utf-8"))
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(page, encoding="utf-8")
+
+
+def _compiled(spec: Spec) -> bytes:
+    return json.dumps(spec.document, ensure_ascii=False).encode()
 
 
 def _write(path: Path, content: bytes) -> str:
@@ -186,11 +195,12 @@ def _answers(text: str, stderr: str, expected: int) -> list[dict[str, Any]]:
     return found
 
 
-def _finding(problem: dict[str, Any]) -> Finding:
+def _finding(problem: dict[str, Any], specs: dict[str, Spec]) -> Finding:
     place = (problem.get("location") or [{}])[0]
+    name = Path(str(place.get("source", {}).get("ref", ""))).stem
     return Finding(
-        spec=Path(str(place.get("source", {}).get("ref", ""))).stem,
-        line=int(place.get("start", {}).get("line", 1)),
+        spec=name,
+        line=specs[name].line_of(str(place.get("pointer", ""))) if name in specs else 1,
         severity=str(problem.get("severity", "error")),
         rule=str(problem.get("ruleId", "")),
         message=str(problem.get("message", "")),

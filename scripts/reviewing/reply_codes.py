@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .documents import Document, Node
-from .markdown import code
+from .markdown import code, codes
 from .schemas import key
 from .verdict import Change, Severity
 
@@ -28,8 +28,8 @@ def reply_code_changes(old: Document, new: Document) -> Iterator[Change]:
         else:
             text = f"the reply code {code(name)} is gone: callers who wait for it wait in vain"
             yield Change(MAJOR, row.pointer, True, text)
-    for name in fresh:
-        yield Change(MINOR, after[name].pointer, False, f"the reply code {code(name)} ({_told(after[name])}) is new")
+    if fresh:
+        yield Change(MINOR, after[fresh[0]].pointer, False, f"reply codes that had no name before: {codes(fresh)}")
 
 
 def _rows(document: Document) -> dict[str, Node]:

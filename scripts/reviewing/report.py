@@ -48,8 +48,7 @@ class Report:
             head.append(self._table())
         if self.notes:
             head.append("\n".join(f"- {each}" for each in self.notes))
-        parts = [part for review in self._ordered() for part in details(review)]
-        return shortened(head, parts)
+        return shortened(head, [details(review) for review in self._ordered()])
 
     def _ordered(self) -> list[Review]:
         """What is refused first, then what breaks most."""
@@ -124,7 +123,7 @@ def details(review: Review) -> list[str]:
             ["**look**" if shift.weighty else "", code(f"{'old ' if shift.removed else ''}{file}:{line}"), shift.text]
             for shift, line in sorted(review.shifts, key=lambda each: (not each[0].weighty, each[1]))
         ]
-        found.append(folded(f"{review.name}: evidence ({len(rows)})", table(["", "where", "what"], rows)))
+        found.append(folded(f"{review.name}: evidence ({len(rows)})", table(["", "where", "what"], rows, 60)))
     if review.findings:
         rows = [
             [each.severity, code(f"{file}:{each.line}"), code(each.message, 200), code(each.rule)]
@@ -149,10 +148,12 @@ def models(review: Review) -> str:
         place = ".".join(each.name.split(".")[:2])
         lines = tuple(line.replace(f"{place}.", "", 1).replace("models.", "", 1) for line in each.lines)
         grouped[each.severity, lines, each.meaning].append(place)
-    blocks = []
-    for (severity, lines, meaning), places in sorted(grouped.items(), key=lambda item: (-item[0][0], item[0][1])):
-        blocks.append(f"# {severity}, {' and '.join(sorted(set(places)))}: {meaning}")
-        blocks += [plain(line) for line in lines]
+    blocks: list[str] = []
+    titled: dict[tuple[Severity, str], list[tuple[str, ...]]] = defaultdict(list)
+    for (severity, lines, meaning), places in grouped.items():
+        titled[severity, f"# {severity}, {' and '.join(sorted(set(places)))}: {meaning}"].append(lines)
+    for (_, title_), changes in sorted(titled.items(), key=lambda item: (-item[0][0], item[0][1])):
+        blocks += [title_, *(plain(line) for lines in sorted(changes) for line in lines)]
     return "```diff\n" + "\n".join(blocks[:300]) + "\n```"
 
 
@@ -162,14 +163,22 @@ def plain(line: str, longest: int = 400) -> str:
     return kept if len(kept) <= longest else kept[:longest] + " ..."
 
 
-def shortened(head: list[str], parts: list[str]) -> str:
-    """The head, and of the parts as many as a comment can hold."""
+def shortened(head: list[str], specs: list[list[str]]) -> str:
+    """The head, and of the parts of each spec as many as a comment can hold: the first of all specs before the second
+    of any, and so on."""
     text = "\n\n".join(head)
     if len(text) > LONGEST:
         cut = text.rfind("\n", 0, LONGEST)
         return text[:cut] + "\n\nand more: the report is too long for a comment.\n"
-    for index, part in enumerate(parts):
-        if len(text) + len(part) > LONGEST:
-            return text + f"\n\n{len(parts) - index} more parts are too long for a comment: run `make review`.\n"
-        text += f"\n\n{part}"
-    return text + "\n"
+    room = LONGEST - len(text)
+    kept: set[tuple[int, int]] = set()
+    places = sorted(((rank, index) for index, parts in enumerate(specs) for rank in range(len(parts))))
+    for rank, index in places:
+        if len(specs[index][rank]) + 2 <= room:
+            room -= len(specs[index][rank]) + 2
+            kept.add((rank, index))
+    parts = [part for index, parts in enumerate(specs) for rank, part in enumerate(parts) if (rank, index) in kept]
+    if len(kept) < len(places):
+        left = len(places) - len(kept)
+        parts.append(f"{left} more parts do not fit into a comment: shorten the change, or review it in parts.")
+    return "\n\n".join([text, *parts]) + "\n"

@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from .conditions import holds_already
 from .documents import Document, Node, label
 from .markdown import code, codes
 from .patterns import includes
@@ -176,6 +177,8 @@ class Schemas:
             yield from self._turned(keyword, old, new, certain=True)
         elif keyword == "if":
             yield from self._turned(keyword, old, new, certain="else" not in old and "else" not in new)
+        elif keyword in ("then", "else") and "if" not in old and keyword not in old and holds_already(old, new):
+            yield self._at(Effect.WORDS, old, new, keyword, f"{code(keyword)} of that condition is new, too")
         elif keyword in ("then", "else"):
             yield from self._schema(keyword, old, new)
         elif equal or (keyword == "nullable" and ("type" in old.value) and ("type" in new.value)):
@@ -357,6 +360,8 @@ class Schemas:
                 if effect in (Effect.GONE, Effect.ADDED) or (not certain and effect is not Effect.WORDS):
                     effect = Effect.OTHER
                 yield attrs.evolve(each, effect=effect, text=f"under {code(keyword)}: {each.text}")
+        elif keyword == "if" and keyword in new and holds_already(old, new):
+            yield self._at(Effect.WORDS, old, new, keyword, "a condition is new that all that passed before meets")
         elif keyword == "not" or "then" in old or "then" in new or "else" in old or "else" in new:
             effect = Effect.FEWER if keyword in new else Effect.MORE
             yield self._at(effect, old, new, keyword, self._set(keyword, old, new))
