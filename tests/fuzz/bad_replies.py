@@ -194,7 +194,7 @@ def _from_spec(bodies: Sequence[Body]) -> st.SearchStrategy[Plan]:
 
 def _hostile() -> st.SearchStrategy[Plan]:
     statuses = st.none() | st.sampled_from(STATUSES)
-    return st.builds(always, statuses, st.sampled_from(list(HOSTILE.values())), _headers())
+    return st.builds(always, statuses, st.sampled_from(list(HOSTILE)).map(HOSTILE.__getitem__), _headers())
 
 
 def _headers() -> st.SearchStrategy[Headers]:
@@ -213,11 +213,20 @@ _SCALARS: tuple[Any, ...] = (
     *("", "0", "1", "OK", "error", "success", "2009", "already exists", "\ud800", "\x00\x1b[31m", "x" * 3000),
     *([], {}, [{}], {"2009": "exists"}, {"2008": ""}, {"2011": None}, [{"2007": "Scalar expected"}]),
 )  # fmt: skip
+_TELLING: tuple[tuple[str, Any], ...] = (
+    *(("replyCode", value) for value in (1, 1000, 1010, 2004, 2008, 2009, 2011, 7003, "0", "1", -1)),
+    *(("status", "error"), ("success", False), ("success", True), ("error", "no"), ("code", 3), ("error", {"code": 5})),
+    *(("ids", []), ("ids", [7]), ("ids", ["7", 8]), ("errors", {"": {"2005": ""}}), ("deleted_contacts", 1)),
+    *(("failedCount", 1), ("failedContacts", [{"error": "exists"}]), ("contacts", []), ("external_id", "x1")),
+    *(("mobile", "447946099999"), ("mobile", "4479460xxxxx"), ("mobile", 6000000), ("mobile", None)),
+)
+"""Members that change what a reply says."""
 _PLACE = st.integers(0, 40)
 Step = tuple[str, int, Any]
 _STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("replace"), _PLACE, st.sampled_from(_SCALARS)),
     st.tuples(st.just("rename"), _PLACE, st.sampled_from(_WORDS)),
+    st.tuples(st.just("say"), _PLACE, st.sampled_from(_TELLING)),
     st.tuples(st.just("add"), _PLACE, st.tuples(st.sampled_from(_WORDS), st.sampled_from(_SCALARS))),
     st.tuples(st.sampled_from(["remove", "double", "wrap", "write", "upper", "reverse", "move"]), _PLACE, _PLACE),
 )
@@ -257,11 +266,16 @@ def damaged(value: Any, what: str, place: int, extra: Any) -> Any:
     """The value with one of its parts damaged: the one at this place, counted through."""
     root = [json.loads(json.dumps(value))]
     places = list(_places(root))
+    if what == "say":
+        # Where such a member stands already, or in the outermost object.
+        places = [each for each in places if each[1] == extra[0]] or places[:1]
     holder, key = places[place % len(places)]
     part = holder[key]
     match what:
         case "replace":
             holder[key] = extra
+        case "say" if key == extra[0]:
+            holder[key] = extra[1]
         case "remove":
             del holder[key]
         case "double" if isinstance(holder, list):
@@ -278,7 +292,7 @@ def damaged(value: Any, what: str, place: int, extra: Any) -> Any:
             part.reverse()
         case "rename" if isinstance(holder, dict):
             holder[extra] = holder.pop(key)
-        case "add" if isinstance(part, dict):
+        case "say" | "add" if isinstance(part, dict):
             part[extra[0]] = extra[1]
         case "add" if isinstance(part, list):
             part.append(extra[1])

@@ -159,6 +159,10 @@ def told_by(exchanges: Sequence[Exchange]) -> str:
 KEYS = pytest.mark.parametrize("key", VENDORS, ids="-".join)
 
 
+def test_every_mode_of_every_destination_is_answered() -> None:
+    assert set(VENDORS) == {(to.name, mode) for to in (Emarsys, Pabbly, Sinch) for mode in to.modes}
+
+
 @KEYS
 def test_any_replies_to_a_load(stage: Stage, key: Key) -> None:
     tokens = plans([body for body in replies("emarsys") if body.operation == "createToken"])
@@ -194,6 +198,10 @@ def test_replies_to_a_load_that_are_hardly_http(stage: Stage, key: Key) -> None:
 def test_every_status_to_a_load(stage: Stage, key: Key) -> None:
     for status in STATUSES:
         ran = stage.load(key, [as_status(status)], 2)
+        ends = {401: CredentialsError, 403: CredentialsError}.get(
+            status, EndpointError if 300 <= status <= 399 else None
+        )
+        assert ends is None or (isinstance(ran.error, ends) and len(stage.script.exchanges) <= 2), status
         good = {outcome.status for outcome in ran.outcomes} & GOOD
         told = 200 <= status <= 299 or (key[0] == "pabbly" and status == 400)  # it says who was created there, too
         assert bool(good) == (told and (status != 204 or key[0] == "sinch")), status

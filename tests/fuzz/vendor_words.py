@@ -181,24 +181,27 @@ def _pabbly_good(call: Call, fails: Fails) -> tuple[int, Any]:
     return 200, {"status": "success", "message": "Contacts created", "data": data}
 
 
-def _pabbly_words(exchanges: Sequence[Exchange], count: int) -> Words:
-    told: dict[int, set[Status]] = {at: set() for at in range(count)}
-    for call, answer in exchanges:
-        if call.method == "GET" or not (is_success(answer) or answer.status == 400):
-            continue
-        data = members(members(read(answer)).get("data"))
-        created = [
-            members(each).get("mobile") for each in entries(data.get("createdContacts")) if isinstance(each, dict)
-        ]
-        numbers = [_digits(each) for each in created]
-        # An entry that is no whole number may speak of anyone; one without its country, of whose number ends so.
-        anonymous = any(len(_digits(each)) < 7 or re.search(r"[^\W\d_]", str(each)) for each in created)
-        for at in range(count):
-            carried = mobile(at) in [_digits(each["mobile"]) for each in call.json]
-            ends = any(len(each) >= 7 and each[-7:] == mobile(at)[-7:] for each in numbers)
-            if carried and (ends or anonymous):
-                told[at].add(CREATED)
-    return told
+def _pabbly_words(status: Status) -> Callable[[Sequence[Exchange], int], Words]:
+    def words(exchanges: Sequence[Exchange], count: int) -> Words:
+        told: dict[int, set[Status]] = {at: set() for at in range(count)}
+        for call, answer in exchanges:
+            if call.method == "GET" or not (is_success(answer) or answer.status == 400):
+                continue
+            data = members(members(read(answer)).get("data"))
+            saved = [each.get("mobile") for each in entries(data.get("createdContacts")) if isinstance(each, dict)]
+            numbers = [_digits(each) for each in saved]
+            failed = max(len(entries(data.get("failedContacts"))), int(_digits(data.get("failedCount"))[:6] or 0))
+            # An entry that is no whole number may speak of anyone, where enough is said for all to be meant; one
+            # without its country speaks of whose number ends so.
+            anonymous = [each for each in saved if len(_digits(each)) < 7 or re.search(r"[^\W\d_]", str(each))]
+            carried = [_digits(each["mobile"]) for each in call.json]
+            for at in range(count):
+                ends = any(len(each) >= 7 and each[-7:] == mobile(at)[-7:] for each in numbers)
+                if mobile(at) in carried and (ends or (anonymous and len(saved) + failed >= len(carried))):
+                    told[at].add(status)
+        return told
+
+    return words
 
 
 # Sinch
@@ -290,12 +293,15 @@ VENDORS: Mapping[tuple[str, str], Vendor] = {
             ("delete", "deleteContacts"),
         )
     },
-    ("pabbly", "create"): Vendor(
-        lambda at: {"mobile": mobile(at)},
-        _pabbly_good,
-        _pabbly_words,
-        [("pabbly_chatflow", "createContacts"), ("pabbly_chatflow", "listContacts")],
-    ),
+    **{
+        ("pabbly", mode): Vendor(
+            lambda at: {"mobile": mobile(at)},
+            _pabbly_good,
+            _pabbly_words(status),
+            [("pabbly_chatflow", "createContacts"), ("pabbly_chatflow", "listContacts")],
+        )
+        for mode, status in (("create", CREATED), ("upsert", UPDATED))
+    },
     ("sinch", "create"): Vendor(sinch_contact, _sinch_good, _sinch_words, _SINCH),
     ("sinch", "delete"): Vendor(
         lambda at: {"id": sinch_id(at)},
