@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from headcount.mock.sinch import Sinch
 from tests.contract.vendor_server import Call, VendorServer, in_turn, raw
 
 ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
+APP = "01EB37HMH1M6SV18BSNS3G135H"
 SECRET = "webhook-secret"
 
 
@@ -86,6 +88,56 @@ def test_sinch_lists_what_it_looks_for(sinch: Any) -> None:
     assert sinch.list(external_id="x2").content() == []
 
 
+def test_sinch_updates_what_is_given_and_nothing_else(sinch: Any) -> None:
+    (contact_id,) = created(sinch, 1, display_name="Zoe", email="zoe@example.com", metadata="m")
+    updated = sinch.update(contact_id, display_name="Zoë", email="")
+    assert (updated.display_name, updated.email, updated.metadata) == ("Zoë", "", "m")
+    assert sinch.get(contact_id) == updated
+    moved = sinch.update(contact_id, channel_identities=[sms(2)], language="FR")
+    assert ([each.identity for each in moved.channel_identities], moved.language) == (["12015550002"], "FR")
+    assert sinch.list(channel="SMS", identity="+12015550001").content() == []
+
+
+def test_sinch_deletes_a_contact(sinch: Any) -> None:
+    first, second = created(sinch, 1, 2)
+    assert sinch.delete(first) is None
+    assert [contact.id for contact in sinch.list().iterator()] == [second]
+    for call in (sinch.get, sinch.delete):
+        with pytest.raises(ConversationException, match="NOT_FOUND"):
+            call(first)
+
+
+def test_sinch_merges_two_contacts(sinch: Any) -> None:
+    (kept,) = created(sinch, 1, display_name="Ada")
+    line = {"channel": "LINE", "identity": "line-2", "app_id": "app"}
+    other = sinch.create(channel_identities=[sms(2), line], language="FR", email="ada@example.com").id
+    merged = sinch.merge_contact(kept, other)
+    assert (merged.id, merged.display_name, merged.email) == (kept, "Ada", "ada@example.com")
+    assert [(each.channel, each.identity) for each in merged.channel_identities] == [
+        ("SMS", "12015550001"),
+        ("LINE", "line-2"),
+    ]
+    with pytest.raises(ConversationException, match="NOT_FOUND"):
+        sinch.get(other)
+
+
+def test_sinch_asks_for_a_profile_in_each_of_its_ways(sinch: Any) -> None:
+    line = {"channel": "LINE", "identity": "line-1", "app_id": APP}
+    contact_id = sinch.create(channel_identities=[line], language="EN_US", display_name="Zoë").id
+    recipient = {"channel": "LINE", "identity": "line-1"}
+    by_id = sinch.get_channel_profile_by_contact_id(APP, "LINE", contact_id)
+    by_identity = sinch.get_channel_profile_by_channel_identity(APP, "LINE", [recipient])
+    assert by_id.profile_name and by_id == by_identity
+    assert sinch.get_channel_profile(APP, "LINE", {"contact_id": contact_id}) == by_id
+
+
+def test_sinch_lists_numbers_that_several_contacts_have(sinch: Any) -> None:
+    first, second, third = created(sinch, 1, 1, 2)
+    fourth = sinch.create(channel_identities=[{**sms(2), "channel": "MMS"}], language="EN_US").id
+    found = {each.identity: set(each.contact_ids) for each in sinch.list_identity_conflicts(page_size=1).iterator()}
+    assert found == {"12015550001": {first, second}, "12015550002": {third, fourth}}
+
+
 def test_sinch_is_told_what_is_wrong(sinch: Any) -> None:
     for call, status, text in (
         (lambda: sinch.create(channel_identities=[sms(1)], language="KLINGON"), 400, "INVALID_ARGUMENT"),
@@ -110,20 +162,32 @@ def test_sinch_is_refused_with_a_wrong_secret() -> None:
         created(sinch_client(mock, key_secret="wrong").conversation.contacts, 1)
 
 
-def test_sinch_takes_the_signature_of_a_webhook() -> None:
+def test_sinch_takes_the_signatures_of_webhooks() -> None:
     with VendorServer(in_turn(raw(b""))) as receiver:
         webhook = {"target": f"{receiver.url}/hook", "secret": SECRET}
         with serve("sinch", faults={"sinch": {"webhook": webhook}}) as mock:
             client = sinch_client(mock)
-            (contact_id,) = created(client.conversation.contacts, 1, display_name="Zoë")
-            (call,) = delivered(mock, receiver)
+            contacts = client.conversation.contacts
+            kept, merged, deleted = created(contacts, 1, 2, 3, display_name="Zoë")
+            contacts.update(kept, email="zoe@example.com")
+            contacts.merge_contact(kept, merged)
+            contacts.delete(deleted)
+            calls = delivered(mock, receiver)
     events = client.conversation.sinch_events(SECRET)
-    assert events.validate_authentication_header(call.headers, call.body)
-    event = events.parse_event(call.body, call.headers)
-    assert event.project_id == "mock-project"
-    assert event.contact_create_notification["contact"]["id"] == contact_id
-    assert not client.conversation.sinch_events("another").validate_authentication_header(call.headers, call.body)
-    assert not events.validate_authentication_header(call.headers, call.body.replace(b"Zo", b"zo"))
+    told = Counter[str]()
+    for call in calls:
+        assert events.validate_authentication_header(call.headers, call.body)
+        assert not client.conversation.sinch_events("another").validate_authentication_header(call.headers, call.body)
+        assert not events.validate_authentication_header(call.headers, call.body.replace(b"Zo", b"zo"))
+        event = events.parse_event(call.body, call.headers)
+        assert event.project_id == "mock-project"
+        told.update(name for name in event.model_extra if name.endswith("_notification"))
+    assert told == {
+        "contact_create_notification": 3,
+        "contact_update_notification": 1,
+        "contact_merge_notification": 1,
+        "contact_delete_notification": 1,
+    }
 
 
 def delivered(mock: MockServer, receiver: VendorServer) -> list[Call]:
@@ -157,6 +221,71 @@ def test_pymarsys_creates_contacts_and_finds_their_ids(pymarsys: Any) -> None:
     found = data(pymarsys.contacts.check_ids(3, ["ada@example.com", "bob@example.com", "eve@example.com"]))
     assert found["ids"] == {"ada@example.com": str(ids[0]), "bob@example.com": str(ids[1])}
     assert list(found["errors"]) == ["eve@example.com"]
+
+
+def refused(reply: Any) -> int:
+    """The code of a refusal inside a success, which this client takes for one."""
+    assert (reply["data"], reply["replyText"] == "OK") == ("", False)
+    return int(reply["replyCode"])
+
+
+def test_pymarsys_creates_one_contact(pymarsys: Any) -> None:
+    ada = {3: "ada@example.com", 2: "Lovelace"}
+    contact_id = data(pymarsys.contacts.create(ada))["id"]
+    assert data(pymarsys.contacts.check_ids(3, ["ada@example.com"]))["ids"] == {"ada@example.com": str(contact_id)}
+    assert refused(pymarsys.contacts.create(ada)) == 2009
+
+
+def test_pymarsys_reads_what_it_wrote(pymarsys: Any) -> None:
+    data(pymarsys.contacts.create_many([{3: "ada@example.com", 1: "Ada"}, {3: "bob@example.com", 1: "Bob"}], key_id=3))
+    got = data(pymarsys.contacts.get_data(3, ["ada@example.com", "eve@example.com"], [1, 3]))
+    assert [(each["1"], each["3"]) for each in got["result"]] == [("Ada", "ada@example.com")]
+    assert len(got["errors"]) == 1
+    found = data(pymarsys.contacts.query(1, (3, "bob@example.com")))
+    assert [each["1"] for each in found["result"]] == ["Bob"]
+    page = data(pymarsys.contacts.query(3, limit=1, offset=1))
+    assert [each["3"] for each in page["result"]] == ["bob@example.com"]
+
+
+def test_pymarsys_updates_and_upserts(pymarsys: Any) -> None:
+    contacts = pymarsys.contacts
+    made = data(contacts.create({3: "ada@example.com", 1: "Ada"}))["id"]
+    assert str(data(contacts.update({3: "ada@example.com", 1: "Augusta"}, key_id=3))["id"]) == str(made)
+    assert refused(contacts.update({3: "bob@example.com", 1: "Bob"}, key_id=3)) == 2008
+    assert data(contacts.update({3: "bob@example.com", 1: "Bob"}, key_id=3, upsert=True))["id"]
+    people = [{3: name, 1: "X"} for name in ("ada@example.com", "eve@example.com")]
+    updated = data(contacts.update_many(3, people))
+    assert (len(updated["ids"]), list(updated["errors"])) == (1, ["eve@example.com"])
+    assert len(data(contacts.update_many(3, people, upsert=True))["ids"]) == 2
+    got = data(contacts.get_data(3, ["ada@example.com", "bob@example.com", "eve@example.com"], [1]))["result"]
+    assert [each["1"] for each in got] == ["X", "Bob", "X"]
+
+
+def test_pymarsys_deletes_a_contact(pymarsys: Any) -> None:
+    data(pymarsys.contacts.create({3: "ada@example.com"}))
+    data(pymarsys.contacts.delete({3: "ada@example.com"}, key_id=3))
+    assert refused(pymarsys.contacts.delete({3: "ada@example.com"}, key_id=3)) == 2008
+    assert list(data(pymarsys.contacts.check_ids(3, ["ada@example.com"]))["errors"]) == ["ada@example.com"]
+
+
+def test_pymarsys_lists_fields_and_their_choices(pymarsys: Any) -> None:
+    fields = {str(each["id"]): each for each in data(pymarsys.contact_fields.list())}
+    assert "e-mail" in fields["3"]["name"].lower().replace("email", "e-mail")
+    assert {str(each["id"]) for each in data(pymarsys.contact_fields.list(translate_id="en"))} == set(fields)
+    assert {str(each["id"]) for each in data(pymarsys.contact_fields.list_choice(31))} >= {"1", "2"}
+
+
+def test_pymarsys_is_told_of_calls_that_are_not_in_the_spec(pymarsys: Any) -> None:
+    """Histories, new fields, and a look-up whose parameter has the key field for its name: getContactId has it in the
+    path."""
+    for call in (
+        lambda: pymarsys.contacts.get_internal_id(3, "ada@example.com"),
+        lambda: pymarsys.contacts.get_history([1]),
+        lambda: pymarsys.contact_fields.create("Shoe size", "shorttext"),
+        lambda: pymarsys.contact_fields.last_change(3, "ada@example.com", 31),
+    ):
+        with pytest.raises(requests.HTTPError, match=r"40[045]"):
+            call()
 
 
 def test_pymarsys_is_refused_with_a_wrong_secret() -> None:
