@@ -40,9 +40,10 @@ def test_a_list_without_contacts_has_no_errors_and_one_whose_contacts_were_all_f
         assert said(client.post("contactlist", json={"name": "b", "external_ids": [ADA]}))[2]["errors"] == []
 
 
-def test_the_contacts_of_a_list_come_in_pages_that_name_the_next_one() -> None:
+@pytest.mark.parametrize(("count", "expected"), [(5, 3), (4, 2), (1, 1)])
+def test_the_contacts_of_a_list_come_in_pages_that_name_the_next_one(count: int, expected: int) -> None:
     with emarsys() as (client, _):
-        ids = create(client, *({"3": f"{number}@example.com"} for number in range(5)))
+        ids = create(client, *({"3": f"{number}@example.com"} for number in range(count)))
         body = {"key_id": "id", "name": "all", "external_ids": ids}
         list_id = said(client.post("contactlist", json=body))[2]["id"]
         found: list[int] = []
@@ -53,7 +54,7 @@ def test_the_contacts_of_a_list_come_in_pages_that_name_the_next_one() -> None:
             found += page["value"]
             path = page["next"]
             pages += 1
-    assert (found, pages) == (ids, 3)
+    assert (found, pages) == (ids, expected)
 
 
 @pytest.mark.parametrize(("refusals", "add", "read"), [("in_200", 200, 200), ("status", 400, 404)])
@@ -179,8 +180,6 @@ def test_no_call_is_let_in_without_a_token_or_with_one_that_expired(method: str,
 
 def test_a_rate_limit_is_told_with_every_reply_and_enforced() -> None:
     with emarsys(enforce_rate_limit=True, rate_limit=2) as (client, store):
-        while time.time() % 60 > 55:
-            time.sleep(0.1)
         before = int(time.time())
         replies = [client.post("contact", json={"3": f"{number}@example.com"}) for number in range(3)]
         assert store.created == 2
@@ -188,7 +187,7 @@ def test_a_rate_limit_is_told_with_every_reply_and_enforced() -> None:
     assert [each.headers["X-Ratelimit-Remaining"] for each in replies] == ["1", "0", "0"]
     assert {each.headers["X-RateLimit-Limit"] for each in replies} == {"2"}
     resets = {int(each.headers["X-RateLimit-Reset"]) for each in replies}
-    assert len(resets) == 1 and before < resets.pop() <= before + 60
+    assert len(resets) == 1 and before + 60 <= resets.pop() <= time.time() + 60
     assert said(replies[2]) == (429, 7003, "")
 
 

@@ -44,7 +44,7 @@ class Emarsys(Vendor[EmarsysSwitches]):
     }
     client = ("EMARSYS_CLIENT_ID", "EMARSYS_CLIENT_SECRET")
     switches_type = EmarsysSwitches
-    _minute = 0
+    _minute_ends = 0
     _in_minute = 0
 
     def operations(self) -> Mapping[str, Handler]:
@@ -69,13 +69,15 @@ class Emarsys(Vendor[EmarsysSwitches]):
             payload = attrs.evolve(payload, too_large=True)
         if not self.switches.enforce_rate_limit:
             return super().respond(call, in_path, query, payload)
-        minute = int(time.time()) // 60
-        self._minute, self._in_minute = minute, self._in_minute + 1 if minute == self._minute else 1
+        now = int(time.time())
+        if now >= self._minute_ends:
+            self._minute_ends, self._in_minute = now + 60, 0
+        self._in_minute += 1
         left = self.switches.rate_limit - self._in_minute
         if left < 0:
-            return self._too_many((minute + 1) * 60)
+            return self._too_many(self._minute_ends)
         response = super().respond(call, in_path, query, payload)
-        response.headers.update(self._limits(left, (minute + 1) * 60))
+        response.headers.update(self._limits(left, self._minute_ends))
         return response
 
     def opens(self, scheme: Node, call: Call) -> str | None:

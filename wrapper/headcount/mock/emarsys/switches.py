@@ -41,7 +41,7 @@ class EmarsysSwitches(Switches):
         (vendor-docs: what calls at the same time for one key can come to).
     rate_limit: requests a minute, as `X-RateLimit-Limit` has it (vendor-docs).
     enforce_rate_limit: whether every reply tells what is left of them, and the requests above it get a 429. The
-        vendor enforces it by its load (vendor-docs); the minutes are those of the clock (inferred).
+        vendor enforces it by its load (vendor-docs); a minute begins with the first request after the last (inferred).
     """
 
     refusals: Literal["in_200", "status"] = "in_200"
