@@ -8,27 +8,43 @@ from typing import Any
 
 from guarding.reading import Spec
 from guarding.refusals import Refusals, shown
-from guarding.schemas import alike, all_types, refuse_alike
+from guarding.schemas import alike, all_types, known_types, refuse_alike, resolved
 from guarding.shapes import METHODS
 from guarding.walking import Node
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 OPERATION_ID = re.compile(r"[a-z][A-Za-z0-9]*")
 PATH = re.compile(r"(/([A-Za-z0-9._~:@-]|\{[A-Za-z][A-Za-z0-9_]*\})*)+")
-STATUS = re.compile(r"[1-5]([0-9][0-9]|XX)")
+STATUS = re.compile(r"[2-5]([0-9][0-9]|XX)")
+EMPTY = frozenset({"204", "205", "304"})
+"""The statuses that HTTP gives no body."""
 PARAMETER_NAME = re.compile(r"[A-Za-z$][]A-Za-z0-9_.[$-]*")
 TAKEN_PARAMETERS = frozenset(
     "body client cookies headers httpx kwargs params quote response self url cast unset".split()
 )
 """Names that the functions of openapi-python-client need for themselves."""
 IGNORED_HEADERS = frozenset({"accept", "authorization", "content-type"})
+TRANSPORT_HEADERS = frozenset("connection content-length cookie host te trailer transfer-encoding upgrade".split())
+PLACES = {
+    "path": frozenset({"string", "integer"}),
+    "query": frozenset({"string", "integer", "number", "boolean", "array"}),
+    "header": frozenset({"string", "integer", "number", "boolean"}),
+    "cookie": frozenset({"string"}),
+}
+"""The JSON types that the client sends as OpenAPI has them: a boolean in a path, for one, becomes `True`."""
 JSON_TYPE = re.compile(r"application/([a-z0-9.-]+\+)?json")
-BODY_TYPES = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+FORMS = {
+    "application/x-www-form-urlencoded": frozenset({"string", "integer", "number", "boolean", "array"}),
+    "multipart/form-data": frozenset({"string", "integer", "number", "object", "array"}),
+}
+"""The JSON types of the members that the client writes as a form has them."""
+BODY_TYPES = ("application/json", *FORMS)
 
 
 def check_operations(spec: Spec, nodes: list[Node], refusals: Refusals) -> None:
     components = {(node.kind, node.name): node for node in nodes if node.named}
     schemas = {node.name: node for node in nodes if node.named and node.kind == "schema"}
+    known = known_types(schemas)
     operations: list[tuple[str, int]] = []
     for node in nodes:
         if node.named and node.kind != "schema" and not IDENTIFIER.fullmatch(node.name):
@@ -40,11 +56,11 @@ def check_operations(spec: Spec, nodes: list[Node], refusals: Refusals) -> None:
             operations.append((node.get("operationId", str), node.line("operationId")))
             check_operation(node, components, refusals)
         elif node.kind == "parameter":
-            check_parameter(node, schemas, refusals)
+            check_parameter(node, schemas, known, refusals)
         elif node.kind == "body":
-            check_body(node, refusals)
+            check_body(node, schemas, known, refusals)
         elif node.kind == "response":
-            check_response(node, refusals)
+            check_response(node, known, refusals)
         elif node.kind == "media type" and "schema" not in node.value:
             refusals.add(node.line(), "a media type without a schema", "schema: {} where it can be anything")
     names = sorted(name for name, _ in operations)
@@ -71,6 +87,8 @@ def check_operation(node: Node, components: dict[tuple[str, str], Node], refusal
         if not STATUS.fullmatch(status):
             wrong = f"the status {shown(status)}: it is lost, or hides statuses that are not described"
             refusals.add(node.line("responses", status), wrong, '"200", "4XX" or the like, in quotes')
+        if status in EMPTY:
+            refuse_content(node, status, components, refusals)
     for number, each in enumerate(node.get("security", list)):
         line = node.line("security", str(number))
         if not isinstance(each, dict) or not each:
@@ -82,7 +100,17 @@ def check_operation(node: Node, components: dict[tuple[str, str], Node], refusal
                 refusals.add(line, wrong, "one of those under components/securitySchemes")
 
 
-def check_parameter(node: Node, schemas: dict[str, Node], refusals: Refusals) -> None:
+def refuse_content(operation: Node, status: str, components: dict[tuple[str, str], Node], refusals: Refusals) -> None:
+    response = operation.get("responses", dict)[status]
+    if isinstance(response, dict) and "$ref" in response:
+        named = components.get(("response", str(response["$ref"]).rsplit("/", 1)[-1]))
+        response = named.value if named else {}
+    if isinstance(response, dict) and response.get("content"):
+        wrong = f"content of a {status}, which comes without a body: the client fails to read it"
+        refusals.add(operation.line("responses", status), wrong, "a description alone")
+
+
+def check_parameter(node: Node, schemas: dict[str, Node], known: dict[str, set[str]], refusals: Refusals) -> None:
     name, place = node.get("name", str), node.value.get("in")
     if place not in ("path", "query", "header", "cookie"):
         refusals.add(node.line("in"), "a parameter in no known place", "in: path, query, header or cookie")
@@ -91,32 +119,72 @@ def check_parameter(node: Node, schemas: dict[str, Node], refusals: Refusals) ->
         refusals.add(node.line("name"), wrong, "another name, if the vendor takes one, or the parameter in the wrapper")
     if place == "header" and name.lower() in IGNORED_HEADERS:
         refusals.add(node.line("name"), f"the header {name} as a parameter", "a security scheme or a media type")
+    if place == "header" and name.lower() in TRANSPORT_HEADERS:
+        refusals.add(node.line("name"), f"the header {name} as a parameter", "no parameter: the transport sets it")
     if place == "path" and node.value.get("required") is not True:
         refusals.add(node.line("required"), "a path parameter that is not required", "required: true")
     if "schema" not in node.value:
         refusals.add(node.line(), "a parameter without a schema", "schema with a type")
         return
-    schema = Node("schema", node.get("schema", dict), node.place.inside["schema"])
-    types = all_types(schema, schemas)
-    if "object" in types or ("array" in types and place != "query"):
-        wrong = "a parameter that is an object, or a list outside the query, is not sent as OpenAPI has it"
-        refusals.add(schema.line("type"), wrong, "one parameter for each member, or a body")
+    taken = PLACES.get(str(place))
+    if taken is None:
+        return
+    line = node.line("schema")
+    types = all_types(node.value["schema"], known)
+    if not types:
+        refusals.add(line, "a parameter of any type", f"a type: {_listed(taken)}")
+    if types - taken:
+        wrong = f"a parameter in the {place} that is {_listed(types - taken)} is not sent as OpenAPI has it"
+        refusals.add(line, wrong, f"{_listed(taken)}, or a parameter for each member, or a body")
+    items = resolved(node.value["schema"], schemas).get("items")
+    if "array" in types & taken and all_types(items, known) & {"object", "array", "null"}:
+        wrong = "a list of objects, lists or nulls as a parameter is not sent as OpenAPI has it"
+        refusals.add(line, wrong, "a list of texts or numbers, or a body")
 
 
-def check_body(node: Node, refusals: Refusals) -> None:
+def _listed(types: frozenset[str] | set[str]) -> str:
+    return " or ".join(sorted(types))
+
+
+def check_body(node: Node, schemas: dict[str, Node], known: dict[str, set[str]], refusals: Refusals) -> None:
     content = node.get("content", dict)
     if len(content) != 1:
         wrong = f"a request body with {len(content)} media types: the client sends all or none of them"
         refusals.add(node.line("content"), wrong, "the one media type that is sent")
-    for media in content:
+    for media, value in content.items():
+        line = node.line("content", media)
         if media not in BODY_TYPES and not JSON_TYPE.fullmatch(media):
             wrong = f"a request body of the type {shown(media)} has no client"
-            refusals.add(node.line("content", media), wrong, " or ".join(BODY_TYPES))
+            refusals.add(line, wrong, " or ".join(BODY_TYPES))
+        schema = value.get("schema") if isinstance(value, dict) else None
+        if "null" in all_types(schema, known):
+            refusals.add(line, "a request body that may be null: the client sends none", "a body that is not required")
+        if media in FORMS:
+            check_form(schema, media, line, schemas, known, refusals)
 
 
-def check_response(node: Node, refusals: Refusals) -> None:
+def check_form(
+    schema: Any, media: str, line: int, schemas: dict[str, Node], known: dict[str, set[str]], refusals: Refusals
+) -> None:
+    schema = resolved(schema, schemas)
+    if all_types(schema, known) != {"object"}:
+        refusals.add(line, "a form that is no object: the client fails to send it", "type: object with properties")
+        return
+    properties = schema.get("properties")
+    members = list(properties.items()) if isinstance(properties, dict) else []
+    more = schema.get("additionalProperties")
+    members += [("additionalProperties", more)] if isinstance(more, dict) else []
+    for name, member in members:
+        types = all_types(member, known)
+        inside = all_types(resolved(member, schemas).get("items"), known)
+        if not types or types - FORMS[media] or inside - FORMS[media] or "array" in inside:
+            wrong = f"the member {shown(name)} of a form, which the client does not write as one"
+            refusals.add(line, wrong, f"{_listed(FORMS[media] - {'array'})}, or a list of these")
+
+
+def check_response(node: Node, known: dict[str, set[str]], refusals: Refusals) -> None:
     """Of several media types the client reads the first; text beside JSON is left to the caller."""
-    for number, media in enumerate(node.get("content", dict)):
+    for number, (media, value) in enumerate(node.get("content", dict).items()):
         line = node.line("content", media)
         if JSON_TYPE.fullmatch(media):
             if number:
@@ -127,6 +195,8 @@ def check_response(node: Node, refusals: Refusals) -> None:
             refusals.add(
                 line, f"a response of the type {shown(media)} has no reader", "application/json, or text/plain"
             )
+        elif all_types(value.get("schema") if isinstance(value, dict) else None, known) != {"string"}:
+            refusals.add(line, f"a response of the type {shown(media)} that is no text", "schema: {type: string}")
 
 
 def check_paths(spec: Spec, components: dict[tuple[str, str], Node], refusals: Refusals) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterable
 from typing import Any
+
+import jsonschema_rs
 
 from guarding.refusals import Refusals, shown
 from guarding.walking import Node
@@ -17,10 +20,11 @@ TAKEN_PROPERTIES = frozenset(
 )
 """Names that the classes of openapi-python-client need for themselves."""
 TAKEN_SCHEMAS = frozenset(
-    "Annotated Any AuthenticatedClient BinaryIO Client False Field File FileTypes Generator Literal Mapping Meta None "
-    "Optional Response Struct T TextIO True TypeAlias TypeVar Union Unset UnsetType".split()
-)
-"""Names that generated modules import."""
+    "Annotated Any AsyncCall AsyncOperations AuthenticatedClient Awaitable BinaryIO Call Callable Client Field File "
+    "FileTypes Generator HTTPStatus Literal Mapping Meta Operations Optional Protocol Response Struct T TextIO "
+    "TypeAlias TypeVar UNSET Union Unset UnsetType".split()
+) | frozenset(dir(builtins))
+"""Names that generated modules import, or find without."""
 TYPES = frozenset({"string", "integer", "number", "boolean", "object", "array", "null"})
 _KEYWORDS = {
     "string": "minLength maxLength pattern",
@@ -53,6 +57,7 @@ def check_schemas(nodes: list[Node], refusals: Refusals) -> None:
             wrong = f"{shown(node.name)} cannot name a schema: it becomes a class"
             refusals.add(node.line(), wrong, "a name like CreateContactsRequest that Python does not use itself")
     refuse_alike(((name, node.line()) for name, node in named.items()), "schemas", refusals)
+    known = known_types(named)
     alternatives = {id(branch.value) for node in nodes for branch in branches(node)}
     for node in nodes:
         if types_of(node) == {"null"} and node.kind == "schema" and id(node.value) not in alternatives:
@@ -64,7 +69,7 @@ def check_schemas(nodes: list[Node], refusals: Refusals) -> None:
             check_type(node, refusals)
             check_values(node, refusals)
             check_members(node, refusals)
-            check_alternatives(node, named, refusals)
+            check_alternatives(node, known, refusals)
     check_cycles(named, refusals)
 
 
@@ -73,15 +78,57 @@ def types_of(node: Node) -> set[str]:
     return {each for each in (found if isinstance(found, list) else [found]) if isinstance(each, str)}
 
 
-def all_types(node: Node, named: dict[str, Node], met: frozenset[str] = frozenset()) -> set[str]:
-    """The JSON types of a schema, through its references and alternatives."""
-    if "$ref" in node.value:
-        name = str(node.value["$ref"]).rsplit("/", 1)[-1]
-        return all_types(named[name], named, met | {name}) if name in named and name not in met else set()
-    types = types_of(node)
-    for branch in branches(node):
-        types |= all_types(branch, named, met)
-    return types
+def known_types(named: dict[str, Node]) -> dict[str, set[str]]:
+    """The JSON types of each schema with a name, through its references and alternatives."""
+    own = {name: _types_and_references(node.value) for name, node in named.items()}
+    users: dict[str, list[str]] = {}
+    for name, (_, references) in own.items():
+        for each in references:
+            users.setdefault(each, []).append(name)
+    known = {name: set(types) for name, (types, _) in own.items()}
+    waiting = list(known)
+    while waiting:
+        name = waiting.pop()
+        for user in users.get(name, ()):
+            if not known[name] <= known[user]:
+                known[user] |= known[name]
+                waiting.append(user)
+    return known
+
+
+def all_types(schema: Any, known: dict[str, set[str]]) -> set[str]:
+    types, references = _types_and_references(schema)
+    return types.union(*(known.get(each, set()) for each in references))
+
+
+def resolved(schema: Any, named: dict[str, Node]) -> dict[str, Any]:
+    """A schema, or the one that its references lead to; an empty one where they lead nowhere."""
+    met: set[str] = set()
+    while isinstance(schema, dict) and "$ref" in schema:
+        name = str(schema["$ref"]).rsplit("/", 1)[-1]
+        if name in met or name not in named:
+            return {}
+        met.add(name)
+        schema = named[name].value
+    return schema if isinstance(schema, dict) else {}
+
+
+def _types_and_references(schema: Any) -> tuple[set[str], set[str]]:
+    """The types that a schema says itself, and the names of those that it leaves it to."""
+    types: set[str] = set()
+    references: set[str] = set()
+    waiting = [schema]
+    while waiting:
+        each = waiting.pop()
+        if not isinstance(each, dict):
+            continue
+        if "$ref" in each:
+            references.add(str(each["$ref"]).rsplit("/", 1)[-1])
+            continue
+        said, inner = each.get("type"), each.get("anyOf")
+        types |= {one for one in (said if isinstance(said, list) else [said]) if isinstance(one, str)}
+        waiting += inner if isinstance(inner, list) else []
+    return types, references
 
 
 def branches(node: Node) -> list[Node]:
@@ -144,13 +191,17 @@ def check_members(node: Node, refusals: Refusals) -> None:
     if properties and isinstance(node.value.get("additionalProperties"), dict):
         wrong = "additionalProperties with a schema beside properties: the wire record drops them"
         refusals.add(node.line("additionalProperties"), wrong, "false, or one of the two alone")
+    met: set[str] = set()
     for number, name in enumerate(node.get("required", list)):
+        if isinstance(name, str) and name in met:
+            refusals.add(node.line("required", str(number)), f"{shown(name)} is required twice", "it once")
+        met.add(str(name))
         if "properties" in node.value and isinstance(name, str) and name not in properties:
             wrong = f"{shown(str(name))} is required and not among the properties"
             refusals.add(node.line("required", str(number)), wrong, "a property of this name too")
 
 
-def check_alternatives(node: Node, named: dict[str, Node], refusals: Refusals) -> None:
+def check_alternatives(node: Node, known: dict[str, set[str]], refusals: Refusals) -> None:
     """A record can be read from a union only if the JSON type tells which branch it is."""
     if "anyOf" not in node.value:
         return
@@ -158,7 +209,7 @@ def check_alternatives(node: Node, named: dict[str, Node], refusals: Refusals) -
         refusals.add(node.line("type"), "a type beside anyOf is lost", "the type in each branch")
     seen: set[str] = set()
     for branch in branches(node):
-        types = all_types(branch, named)
+        types = all_types(branch.value, known)
         if not types:
             refusals.add(branch.line(), "a branch of anyOf without a type", "type beside what it has")
         for each in sorted(types & seen):
@@ -172,8 +223,10 @@ def check_pattern(node: Node, refusals: Refusals) -> None:
     if "pattern" in node.value:
         try:
             re.compile(node.get("pattern", str))
-        except (re.error, OverflowError, RecursionError):
-            refusals.add(node.line("pattern"), "a pattern that is no regular expression", "one that Python compiles")
+            jsonschema_rs.validator_for({"pattern": node.get("pattern", str)})
+        except (re.error, OverflowError, RecursionError, ValueError):
+            wrong = "a pattern that is no regular expression, or is one in Python or in JSON Schema alone"
+            refusals.add(node.line("pattern"), wrong, "one that both compile, like ^[0-9]{3}$")
 
 
 def check_cycles(named: dict[str, Node], refusals: Refusals) -> None:

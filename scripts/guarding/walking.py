@@ -127,6 +127,8 @@ class Walker:
                 self.refusals.add(node.line(key), "required that is no list of texts", "a list of names of properties")
         elif key in TYPES and type(value) not in FITS[TYPES[key]]:
             self.refusals.add(node.line(key), f"a value of {key} that is not {TYPES[key]}", TYPES[key])
+        elif (TYPES.get(key) == "a whole number" and value < 0) or (key == "multipleOf" and value <= 0):
+            self.refusals.add(node.line(key), f"a value of {key} that nothing can have", "a positive one")
 
     def refuse(self, node: Node, key: str) -> None:
         instead = LOSES.get(node.kind, {}).get(key)

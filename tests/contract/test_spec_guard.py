@@ -69,6 +69,7 @@ SIZE = "        size: {type: integer}\n"
 REPLY = "    Reply:\n"
 BODY = '"#/components/schemas/Thing"}\n      r'
 JSON_BODY = '          application/json:\n            schema: {$ref: "#/components/schemas/Thing"}\n'
+JSON_REPLY = '            application/json:\n              schema: {$ref: "#/components/schemas/Reply"}\n'
 PARAMETER = "        - {name: mode, in: query, schema: {type: string, enum: [fast, slow]}}\n"
 
 
@@ -82,6 +83,11 @@ def size(schema: str) -> tuple[str, str]:
 
 def parameter(text: str) -> tuple[str, str]:
     return added(PARAMETER, f"        - {text}\n")
+
+
+def form(kind: str, schema: str) -> tuple[str, str]:
+    media = {"urlencoded": "application/x-www-form-urlencoded", "multipart": "multipart/form-data"}[kind]
+    return JSON_BODY, f"          {media}: {{schema: {schema}}}\n"
 
 
 def schemas(text: str) -> tuple[str, str]:
@@ -211,7 +217,16 @@ EDITS: list[tuple[tuple[str, str], str, str, str]] = [
     (size("{minLength: 3}"), "minLength", "without the type string is lost", "type: string"),
     (size("{type: text}"), "type: text", "no type", "string"),
     (size("{type: [object, string]}"), "[object", "a list of types with object", "anyOf"),
-    (size("{type: string, pattern: '('}"), "pattern", "no regular expression", "compiles"),
+    (size("{type: string, pattern: '('}"), "pattern", "no regular expression", "both compile"),
+    (size(r"{type: string, pattern: 'a\Z'}"), "pattern", "in Python or in JSON Schema alone", "both compile"),
+    (size(r"{type: string, pattern: '\p{L}'}"), "pattern", "in Python or in JSON Schema alone", "both compile"),
+    (size("{type: string, pattern: '(?:a{1000}){1000}'}"), "pattern", "no regular expression", "both compile"),
+    (size("{type: string, minLength: -1}"), "minLength", "that nothing can have", "a positive one"),
+    (size("{type: integer, multipleOf: 0}"), "multipleOf", "that nothing can have", "a positive one"),
+    (("required: [name]", "required: [name, name]"), "required: [name", "'name' is required twice", "it once"),
+    (("    Reply:\n", "    UNSET: {type: object}\n    Reply:\n"), "UNSET:", "cannot name a schema", "a name like"),
+    (("    Reply:\n", "    ValueError: {type: object}\n    Reply:\n"), "ValueError:", "cannot name a schema", "a name"),
+    (("    Reply:\n", "    Operations: {type: object}\n    Reply:\n"), "Operations:", "cannot name a schema", "a name"),
     (("required: [name]", "required: [nome]"), "[nome]", "'nome' is required and not among", "a property"),
     (size("{type: string, customTypePath: os.system}"), "customTypePath", "no member 'customTypePath'", "one of"),
     (size("{type: string, x-python-import: {module: os}}"), "x-python", "no member 'x-python-import'", "one of"),
@@ -240,6 +255,61 @@ EDITS: list[tuple[tuple[str, str], str, str, str]] = [
     (('"200":', '"2xx":'), '"2xx"', "the status '2xx'", "4XX"),
     (('"200":', "default:"), "default:", "the status 'default'", "4XX"),
     (('"200":', '"600":'), '"600"', "the status '600'", "4XX"),
+    (('"200":', '"1XX":'), '"1XX"', "the status '1XX'", "4XX"),
+    (('"200":', '"204":'), '"204"', "content of a 204", "a description alone"),
+    (
+        (JSON_REPLY, JSON_REPLY.replace("application/json", "text/plain")),
+        "text/plain",
+        "that is no text",
+        "type: string",
+    ),
+    (
+        (JSON_BODY, JSON_BODY.replace("{$ref", '{anyOf: [{type: "null"}, {$ref').replace("}\n", "}]}\n")),
+        "application/json",
+        "may be null",
+        "not required",
+    ),
+    (form("urlencoded", "{type: array, items: {type: string}}"), "application/x", "no object", "type: object"),
+    (
+        form("urlencoded", "{type: object, properties: {a: {type: object}}}"),
+        "application/x",
+        "the member 'a'",
+        "a list",
+    ),
+    (
+        form("urlencoded", "{type: object, properties: {a: {type: array, items: {type: [string, 'null']}}}}"),
+        "application/x",
+        "the member 'a'",
+        "a list",
+    ),
+    (
+        form("urlencoded", "{type: object, additionalProperties: {}}"),
+        "application/x",
+        "'additionalProperties'",
+        "a list",
+    ),
+    (
+        form("multipart", "{type: object, properties: {a: {type: boolean}}}"),
+        "multipart",
+        "the member 'a'",
+        "integer or number",
+    ),
+    (
+        ("required: true, schema: {type: string}", "required: true, schema: {type: boolean}"),
+        "- {name: thing_id",
+        "in the path that is boolean",
+        "integer or string",
+    ),
+    (parameter('{name: X-A, in: header, schema: {type: [string, "null"]}}'), "X-A", "that is null", "string"),
+    (parameter("{name: a, in: cookie, schema: {type: integer}}"), "in: cookie", "that is integer", "string"),
+    (parameter("{name: a, in: query, schema: {}}"), "name: a", "of any type", "a type"),
+    (
+        parameter("{name: a, in: query, schema: {type: array, items: {type: object}}}"),
+        "name: a",
+        "a list of objects",
+        "a list of texts",
+    ),
+    (parameter("{name: Host, in: header, schema: {type: string}}"), "Host", "the header Host", "the transport sets it"),
     (
         added("          description: Done.\n", "          links: {next: {operationId: createThing}}\n"),
         "links:",
@@ -283,8 +353,8 @@ EDITS: list[tuple[tuple[str, str], str, str, str]] = [
     (
         parameter("{name: a, in: query, schema: {type: object}}"),
         "type: object}}\n      req",
-        "an object",
-        "one parameter",
+        "that is object",
+        "a parameter for each",
     ),
     (parameter("{name: Accept, in: header, schema: {type: string}}"), "Accept", "the header Accept", "media type"),
     (
@@ -307,6 +377,12 @@ EDITS: list[tuple[tuple[str, str], str, str, str]] = [
     ),
     (("openapi: 3.1.0", "openapi: 3.0.3"), "3.0.3", "not an OpenAPI 3.1 document", "3.1.0"),
 ]
+
+
+REFERENCE_BOMB = "".join(
+    f'    S{n}: {{anyOf: [{{$ref: "#/components/schemas/S{n + 1}"}}, {{$ref: "#/components/schemas/S{n + 1}"}}]}}\n'
+    for n in range(2_000)
+)
 
 
 def write(folder: Path, text: str) -> Path:
@@ -449,20 +525,30 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     for before, name in zip("abcdefghijk", "bcdefghijkl", strict=True)
 )
 
+
+def test_a_bomb_of_references_is_refused_too(tmp_path: Path) -> None:
+    text = SMALL.replace("    Reply:\n", f"{REFERENCE_BOMB}    S2000: {{type: object}}\n    Reply:\n")
+    path = write(tmp_path, text)
+    command = [sys.executable, "-c", LIMITED, "10", str(ROOT / "scripts"), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "two branches of anyOf take the type object" in done.stdout
+
+
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (512 * 1024**2,) * 2)
-resource.setrlimit(resource.RLIMIT_CPU, (1, 1))
-sys.path.insert(0, sys.argv[1])
+resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[1]),) * 2)
+sys.path.insert(0, sys.argv[2])
 from spec_guard import main
-sys.exit(main(sys.argv[2:]))
+sys.exit(main(sys.argv[3:]))
 """
 
 
 def test_the_alias_bomb_is_refused_in_a_second_and_512_mb(tmp_path: Path) -> None:
     assert BOMB.count("\n") == 12
     path = write(tmp_path, BOMB)
-    command = [sys.executable, "-c", LIMITED, str(ROOT / "scripts"), str(path)]
+    command = [sys.executable, "-c", LIMITED, "1", str(ROOT / "scripts"), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("specs/small.yaml:1: anchor 'a'; write this instead: ")
