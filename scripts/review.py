@@ -15,6 +15,7 @@ The files of either side are read out of git and never run. A spec that the guar
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -40,6 +41,7 @@ from spec_guard import Refused, Spec, read_spec
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "review"
 NODE = ROOT / ".redocly"
+NAME = r"[a-z][a-z0-9_]*"
 GENERATORS = ("scripts/generate.py", "scripts/templates", "requirements/generate.txt")
 
 
@@ -58,7 +60,11 @@ class Side:
             place = Path(folder, "specs")
             place.mkdir()
             for name, content in tree.specs().items():
-                side._read(place / f"{name}.yaml", content)
+                if re.fullmatch(NAME, name):
+                    side._read(place / f"{name}.yaml", content)
+                else:
+                    wrong = f"{code(name)} names no package: write a name like `sinch_batch`, in small letters"
+                    side.refused[name] = [wrong]
         for path in tree.links:
             if path.startswith("specs/"):
                 side.refused[Path(path).stem] = [f"{code(path)} is a link: a review follows none"]
