@@ -210,6 +210,27 @@ def test_wsse_opens_version_2_and_a_token_version_3_and_not_the_other_way_round(
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "contact/?create_if_not_exists=1", TWO),
+        ("POST", "contact/getdata/", {"keyId": "3", "keyValues": ["ada@example.com"]}),
+        ("POST", "contact/checkids", {"key_id": "3", "external_ids": ["ada@example.com"]}),
+        ("GET", "contact/query/?return=3", None),
+        ("POST", "contact/delete/", {"3": ["ada@example.com"]}),
+        ("GET", "field/translate/en", None),
+        ("GET", "source", None),
+        ("POST", "contactlist/", {"name": "all"}),
+    ],
+)
+def test_every_kind_of_call_is_there_in_version_2(method: str, path: str, body: Any) -> None:
+    with emarsys() as (client, _):
+        del client.headers["Authorization"]
+        assert client.request(method, f"/api/v2/{path}", json=body).status_code == 401
+        reply = client.request(method, f"/api/v2/{path}", json=body, headers={"X-WSSE": wsse(utc())})
+    assert (reply.status_code, reply.json()["replyCode"]) == (200, 0)
+
+
+@pytest.mark.parametrize(
     "header",
     [
         lambda: wsse(utc(-6)),
