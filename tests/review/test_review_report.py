@@ -131,7 +131,7 @@ def test_evidence_that_changed_is_told_fact_by_fact(project: Project) -> None:
     for said in (
         "a fact of the seed is overridden, `100` by `60`, and still claims the seed",
         "`Person.nick pattern`: rests on `vendor-docs` now, on `inferred` before (stronger)",
-        "`Left schema type`: rests on `client-source` now, on `seed` before (weaker)",
+        "`Left type`: rests on `client-source` now, on `seed` before (weaker)",
         "`StoredPerson.age`: an inference is added: nobody says it",
         "`Failure.place`: a new fact claims the seed: compare it with the page",
         "`x-reply-codes.1`: an inference is added: nobody says it",
