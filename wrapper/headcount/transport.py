@@ -321,12 +321,17 @@ def _without(reply: Reply, secrets: Iterable[str]) -> Reply:
     body = reply.body
     lowered = body.lower()
     for secret in secrets:
-        if len(secret) < _SHORTEST_SECRET:
+        if len(secret) < _SHORTEST_SECRET or _longest_run(secret) not in lowered:
             continue
         for form in {outer(inner(secret)).encode() for inner in _ESCAPES for outer in _ESCAPES}:
             if form.lower() in lowered:
                 body = re.sub(re.escape(form), b"***", body, flags=re.IGNORECASE)
     return reply if body is reply.body else attrs.evolve(reply, body=body)
+
+
+def _longest_run(secret: str) -> bytes:
+    """The longest piece of a secret that no escaping changes, in lower case."""
+    return max(re.findall(rb"[a-z0-9]*", secret.encode().lower()), key=len)
 
 
 def _on_the_wire(request: Request, authorization: Mapping[str, str], body: _Body) -> httpcore.Request:

@@ -22,6 +22,7 @@ from headcount.errors import FatalError
 from headcount.journal.events import Stretch, filled
 from headcount.journal.sqlite import SqliteJournal
 from headcount.outcome import Kind, Problem, ProblemGroup, Report, Status
+from headcount.records.columns import picked
 from headcount.records.rows import Cell, Rows
 from headcount.run_folder import RunFolder, encode_lines, open_private
 
@@ -246,7 +247,7 @@ def _pick(rows: Rows, positions: Sequence[int]) -> Rows:
     """The records at these positions, by themselves."""
     return attrs.evolve(
         rows,
-        cells=[[column[position] for position in positions] for column in rows.cells],
+        cells=[picked(column, positions) for column in rows.cells],
         lines=[rows.lines[position] for position in positions],
         problems={new: rows.problems[old] for new, old in enumerate(positions) if old in rows.problems},
         damaged={new: rows.damaged[old] for new, old in enumerate(positions) if old in rows.damaged},

@@ -42,6 +42,13 @@ class TextColumn(Sequence[str | None]):
         return f"<{len(self)} items>"
 
 
+def picked(column: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
+    """The cells at these places, as a column."""
+    if isinstance(column, TextColumn):
+        return TextColumn(column.texts.take(pa.array(places, pa.int64())))
+    return [column[place] for place in places]
+
+
 def joined(first: Sequence[Any], second: Sequence[Any]) -> Sequence[Any]:
     """Two columns as one."""
     if isinstance(first, TextColumn) and isinstance(second, TextColumn):
