@@ -1,6 +1,6 @@
 """The one loop of a run: it owns core and journal; workers only send bytes and post what came back.
 
-    input -> Prepared -> admitted batches -> calls -> replies -> settled in the journal -> told
+input -> Prepared -> admitted batches -> calls -> replies -> settled in the journal -> told
 """
 
 from __future__ import annotations

@@ -93,5 +93,3 @@ def _objects(folder: RunFolder) -> Iterator[object]:
                 yield contact_of(record) if is_neutral(record) else record
     except (OSError, msgspec.DecodeError) as error:
         raise JournalError(f"{folder.input_path} cannot be read: the run cannot be reconciled without it") from error
-
-

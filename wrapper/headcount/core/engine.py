@@ -18,9 +18,7 @@ from headcount.errors import BatchRefusedError, CredentialsError
 from headcount.outcome import Kind, Problem, Status
 
 _MOST_LOOK_UPS = 3
-_WELL = frozenset(
-    {Meaning.ANSWERED, Meaning.REFUSED, Meaning.TOO_LARGE, Meaning.UNAUTHORIZED, Meaning.ENDS_REFUSED}
-)
+_WELL = frozenset({Meaning.ANSWERED, Meaning.REFUSED, Meaning.TOO_LARGE, Meaning.UNAUTHORIZED, Meaning.ENDS_REFUSED})
 """What only a working vendor says."""
 
 
@@ -341,9 +339,7 @@ class Engine:
             if search is not None:
                 search.open += 1
 
-    def _looked_up(
-        self, job: Job, judgement: Judgement, asked_wait: float | None, now: float
-    ) -> list[Settlement]:
+    def _looked_up(self, job: Job, judgement: Judgement, asked_wait: float | None, now: float) -> list[Settlement]:
         match judgement.meaning:
             case Meaning.ANSWERED if judgement.answer is not None:
                 settlements = self._found(job, judgement.answer)

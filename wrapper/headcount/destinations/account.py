@@ -7,7 +7,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import attrs
 
@@ -17,7 +17,7 @@ from headcount.core.answers import Judgement, Meaning, judge_status
 from headcount.core.batches import Answer, Batch, Envelope, Limits
 from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
-from headcount.destinations.base import SILENT, check_mode, guarded, identifier, identifier_of
+from headcount.destinations.base import SILENT, check_mode, guarded, identifiers
 from headcount.outcome import Kind, Problem, Status
 from headcount.records.check import SchemaCheck
 from headcount.records.fields import Layout
@@ -135,6 +135,7 @@ def option_parameters(kind: Any) -> dict[str, inspect.Parameter]:
     return {name: parameter for name, parameter in parameters if name != "endpoint"}
 
 
+_WITH_PROBLEM = frozenset(status for status in Status if status.needs_problem)
 _NO_REASON = {
     Status.EXISTING: Problem(Kind.EXISTS, "the contact exists"),
     Status.REJECTED: Problem(Kind.REFUSED, "the vendor names no reason"),
@@ -150,17 +151,21 @@ class Said:
     vendor_id: object = None
 
 
-def answered(batch: Batch, said: Sequence[Said | None], hint: object = None) -> Judgement:
-    """The vendor's word on each contact of the batch, in its order. None is silence, which leaves it `unknown`."""
-    answer = Answer.same(len(batch), Status.UNKNOWN, SILENT)
-    vendor_ids: list[str | None] = [None] * len(batch)
-    for position, (each, payload) in enumerate(zip(said, batch.payloads, strict=True)):
-        if each is None:
-            continue
-        answer.statuses[position] = each.status
-        vendor_ids[position] = identifier_of(identifier(each.vendor_id), payload)
-        if each.status.needs_problem:
-            answer.problems[position] = each.problem or _NO_REASON.get(each.status, SILENT)
-        else:
-            del answer.problems[position]
-    return Judgement(Meaning.ANSWERED, attrs.evolve(answer, vendor_ids=vendor_ids), hint=hint)
+_SILENCE = Said(Status.UNKNOWN, SILENT)
+
+
+def answered(
+    batch: Batch, said: Sequence[Said | None], hint: object = None, *, vendor_ids: Sequence[object] | None = None
+) -> Judgement:
+    """The vendor's word on each contact of the batch, in its order. None is silence, which leaves it `unknown`.
+
+    One `Said` may stand for many contacts; `vendor_ids` then takes the place of theirs.
+    """
+    words = [each or _SILENCE for each in said] if None in said else cast(Sequence[Said], said)
+    problems = {
+        position: each.problem or _NO_REASON.get(each.status, SILENT)
+        for position, each in enumerate(words)
+        if each.status in _WITH_PROBLEM
+    }
+    ids = identifiers(vendor_ids or [each.vendor_id for each in words], batch.payloads)
+    return Judgement(Meaning.ANSWERED, Answer([each.status for each in words], problems, ids), hint=hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import contains
 from pathlib import Path
 from typing import ClassVar, Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -27,6 +28,7 @@ from headcount.transport import Auth, check_endpoint
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}|-?[0-9]{1,6}")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_IDENTIFIERS = re.compile(r"[A-Za-z0-9_-]{1,64}(?:\n[A-Za-z0-9_-]{1,64})*+")
 _PATH = re.compile(r"[A-Za-z0-9_.\[\]-]{1,200}")
 _LONG = 7  # shorter ids can stand in a contact by chance
 JSON_HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -226,6 +228,17 @@ def identifier(value: object) -> str | None:
 def identifier_of(value: str | None, payload: bytes) -> str | None:
     """The id, or None where it is a piece of the contact itself, such as its phone number."""
     return None if value is not None and len(value) >= _LONG and value.encode() in payload else value
+
+
+def identifiers(values: Sequence[object], payloads: Sequence[bytes]) -> list[str | None]:
+    """`identifier_of` each value that is an id, by the contact at its place; most are told all at once."""
+    kinds = set(map(type, values))
+    texts = list(map(str, values)) if kinds in ({int}, {str}) else []
+    if not texts or not _IDENTIFIERS.fullmatch("\n".join(texts)):
+        return [identifier_of(identifier(value), payload) for value, payload in zip(values, payloads, strict=True)]
+    if any(map(contains, payloads, map(str.encode, texts))):
+        return [identifier_of(text, payload) for text, payload in zip(texts, payloads, strict=True)]
+    return list(texts)
 
 
 def _matching(pattern: re.Pattern[str], value: object) -> str | None:

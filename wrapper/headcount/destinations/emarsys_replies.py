@@ -81,13 +81,17 @@ def _with_ids(batch: Batch, data: Mapping[str, Any], said: dict[int, Said], mode
     Their order is not promised. So it says no more than which id is whose, and where the ids say different things, or
     their number is another, who is which is for a look-up to say.
     """
-    ids = _ids(data.get("ids"), mode)
+    texts, statuses = _ids(data.get("ids"), mode)
     rest = [position for position in range(len(batch)) if position not in said]
-    told = {each.text: each.status for each in ids or ()}
-    alike = len(set(told.values())) <= 1 and (mode != "create" or len(told) == len(rest))
-    if ids is not None and len(ids) == len(rest) and sure and alike:
-        said |= {position: Said(each.status, vendor_id=each.text) for position, each in zip(rest, ids, strict=True)}
-    return answered(batch, [said.get(position) for position in range(len(batch))], hint=told)
+    told = dict(zip(texts, statuses, strict=True))
+    alike = len(set(statuses)) == 1 and (mode != "create" or len(told) == len(rest))
+    if len(texts) != len(rest) or not sure or not alike:
+        return answered(batch, [said.get(position) for position in range(len(batch))], hint=told)
+    ids: list[str | None] = [None] * len(batch)
+    for position, text in zip(rest, texts, strict=True):
+        ids[position] = text
+    plain = Said(statuses[0])
+    return answered(batch, [said.get(position, plain) for position in range(len(batch))], hint=told, vendor_ids=ids)
 
 
 def _with_deleted(batch: Batch, data: Mapping[str, Any], said: dict[int, Said], *, sure: bool) -> Judgement:
@@ -273,33 +277,26 @@ def _positions(keys: Iterable[str]) -> dict[str, list[int]]:
     return positions
 
 
-@attrs.frozen
-class _Id:
-    """An id of a reply, and what it says of its contact. The text is None where there are several."""
+def _ids(raw: object, mode: str) -> tuple[list[str | None], list[Status]]:
+    """The ids of a reply, None for several of one contact, and what each says of it; nothing when one is none.
 
-    text: str | None
-    status: Status
-
-
-def _ids(raw: object, mode: str) -> list[_Id] | None:
-    """The ids of a reply; None when one is none."""
-    values = raw if isinstance(raw, list) else [] if raw is None else [raw]
-    ids = [_id(value, mode) for value in values]
-    return [each for each in ids if each is not None] if None not in ids else None
-
-
-def _id(value: object, mode: str) -> _Id | None:
-    """An id: a number, a text, or either in a list.
-
-    An upsert tells contacts that were there from new ones by the type: texts, also several in a list, and numbers
-    (vendor-docs).
+    An id is a number, a text, or either in a list. An upsert tells contacts that were there from new ones by the type:
+    texts, also several in a list, and numbers (vendor-docs).
     """
-    texts = _texts(value)
-    if not texts or (len(texts) > 1 and mode == "create"):
-        return None
-    inner = value[0] if isinstance(value, list) else value
-    new = mode == "create" or (mode == "upsert" and isinstance(inner, int) and len(texts) == 1)
-    return _Id(texts[0] if len(texts) == 1 else None, Status.CREATED if new else Status.UPDATED)
+    values = raw if isinstance(raw, list) else [] if raw is None else [raw]
+    if mode == "create" and set(map(type, values)) == {int}:
+        return list(map(str, values)), [Status.CREATED] * len(values)
+    texts: list[str | None] = []
+    statuses = []
+    for value in values:
+        own = _texts(value)
+        if not own or (len(own) > 1 and mode == "create"):
+            return [], []
+        inner = value[0] if isinstance(value, list) else value
+        new = mode == "create" or (mode == "upsert" and isinstance(inner, int) and len(own) == 1)
+        texts.append(own[0] if len(own) == 1 else None)
+        statuses.append(Status.CREATED if new else Status.UPDATED)
+    return texts, statuses
 
 
 def _texts(value: object) -> list[str]:

@@ -366,9 +366,7 @@ def _read_look_up(batch: Batch, reply: Reply, hint: object) -> Judgement:
     return Judgement(Meaning.ANSWERED, Answer([Status.UNKNOWN], {0: absent}))
 
 
-def _entries(
-    channel: str, identities: Sequence[object], app_ids: Sequence[object] | None
-) -> list[list[Record] | None]:
+def _entries(channel: str, identities: Sequence[object], app_ids: Sequence[object] | None) -> list[list[Record] | None]:
     """What a column of identities on a channel comes to: a list of one entry, or None where there is none."""
     entries: list[list[Record] | None] = [
         None if identity is None else [{"channel": channel, "identity": identity}] for identity in identities

@@ -27,6 +27,7 @@ class Normal:
     tell: Callable[[pa.Array], pa.Array]
     value: Callable[[str], object] | None = None
 
+
 # The bounds of the parts of an address hold by themselves in so short a text, and cost much in an expression.
 _SHORT_EMAIL = 64
 _EMAIL = (
