@@ -331,7 +331,8 @@ def _without(reply: Reply, secrets: Iterable[str]) -> Reply:
 
 def _longest_run(secret: str) -> bytes:
     """The longest piece of a secret that no escaping changes, in lower case."""
-    return max(re.findall(r"[a-z0-9]*", secret.lower()), key=len).encode()
+    pieces: list[str] = re.findall(r"[a-z0-9]*", secret.lower())
+    return max(pieces, key=len).encode()
 
 
 def _on_the_wire(request: Request, authorization: Mapping[str, str], body: _Body) -> httpcore.Request:
