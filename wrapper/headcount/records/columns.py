@@ -21,9 +21,10 @@ class TextColumn(Sequence[str | None]):
     @property
     def cells(self) -> list[str | None]:
         """All of them, as a list."""
-        if self._cells is None:
-            self._cells = self.texts.to_pylist()
-        return self._cells
+        cells = self._cells
+        if cells is None:
+            cells = self._cells = list(self.texts.to_pylist())
+        return cells
 
     def __len__(self) -> int:
         return len(self.texts)
