@@ -197,11 +197,12 @@ def test_an_await_that_is_cancelled_before_its_turn_sends_nothing() -> None:
 
 @pytest.mark.parametrize("write", [False, True])
 def test_closing_ends_what_is_under_way(write: bool) -> None:
-    arrived, let_go = threading.Event(), threading.Event()
+    arrived, let_go, gave_up = threading.Event(), threading.Event(), threading.Event()
 
     def answer(call: Call) -> bytes:
         arrived.set()
-        let_go.wait(10)
+        if not let_go.wait(10):
+            gave_up.set()
         return b""
 
     async def main(url: str) -> None:
@@ -212,6 +213,7 @@ def test_closing_ends_what_is_under_way(write: bool) -> None:
         await api.aclose()
         with pytest.raises(UnknownOutcomeError if write else RetryLaterError):
             await task
+        assert not gave_up.is_set()
         with pytest.raises(UsageError, match="closed"):
             await api.list_contacts()
 
@@ -261,6 +263,9 @@ def test_by_hand_too_the_token_is_renewed_redirects_are_not_followed_and_time_ru
 
     with VendorServer(silence) as server, pytest.raises(RetryLaterError):
         by_hand(server, timeout=0.3)
+    with VendorServer(silence) as server, account("pabbly", server.url).client(timeout=600) as api:
+        with pytest.raises(RetryLaterError, match="in time"):
+            list_contacts.sync(client=api.raw.with_timeout(httpx.Timeout(0.3)))
 
 
 # Where it goes

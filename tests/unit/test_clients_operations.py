@@ -139,6 +139,8 @@ def test_a_request_is_written_and_what_it_tells_is_kept_from_texts() -> None:
     assert request.headers == {"Accept": "application/json", "Content-Type": "application/json"}
     text = Texts(written.told).masked("Lovelace is not 3=ada@example.com, who is ada lovelace or x y")
     assert text == "<masked> is not <thingId>, who is <name> or <many>"
+    pieces = asked(operation(), lambda: {"method": "get", "url": "/things/1%3DAda"}, "https://vendor.example")
+    assert Texts(pieces.told).masked("nobody is called Ada here") == "nobody is called <thingId.1> here"
 
 
 @pytest.mark.parametrize("body", [{"n": float("nan")}, {"n": float("inf")}, {"n": "\ud800"}, {"n": object()}, {1j: 1}])
