@@ -264,8 +264,9 @@ def test_by_hand_too_the_token_is_renewed_redirects_are_not_followed_and_time_ru
     with VendorServer(silence) as server, pytest.raises(RetryLaterError):
         by_hand(server, timeout=0.3)
     with VendorServer(silence) as server, account("pabbly", server.url).client(timeout=600) as api:
+        hurried = api.raw.with_timeout(httpx.Timeout(0.3))
         with pytest.raises(RetryLaterError, match="in time"):
-            list_contacts.sync(client=api.raw.with_timeout(httpx.Timeout(0.3)))
+            list_contacts.sync(client=hurried)
 
 
 # Where it goes
