@@ -194,7 +194,7 @@ def _from_spec(bodies: Sequence[Body]) -> st.SearchStrategy[Plan]:
 
 def _hostile() -> st.SearchStrategy[Plan]:
     statuses = st.none() | st.sampled_from(STATUSES)
-    return st.builds(always, statuses, st.sampled_from(list(HOSTILE)).map(HOSTILE.__getitem__), _headers())
+    return st.builds(always, statuses, st.sampled_from(list(HOSTILE)).map(lambda name: HOSTILE[name]), _headers())
 
 
 def _headers() -> st.SearchStrategy[Headers]:
