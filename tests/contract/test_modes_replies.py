@@ -94,8 +94,9 @@ def test_what_emarsys_is_sent(
 def test_a_load_in_a_mode_leaves_the_destination_as_it_was() -> None:
     with VendorServer(calls(ok({"ids": ["1"]}))) as server:
         to = emarsys(server)
-        for mode, method in (("update", "PUT"), ("create", "POST"), ("update", "PUT")):
-            list(load([{"3": A}], to=to, mode=mode))
+        loads = [load([{"3": A}], to=to, mode=mode) for mode in ("update", "create", "update")]
+        for each, method in zip(loads, ("PUT", "POST", "PUT"), strict=True):
+            list(each)
             assert server.calls[-1].method == method
 
 

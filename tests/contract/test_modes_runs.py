@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from headcount import Status, load, reconcile
+from headcount.auth import Secret
 from headcount.destinations import Emarsys, Pabbly, Sinch
 from headcount.destinations.base import Destination
 from headcount.errors import UsageError
 from headcount.mock import MockServer, credentials_environment, serve
 from headcount.run_folder import RunFolder
+from headcount.webhooks.confirmations import Confirmations
 from tests.cli.command import Command, Done, identity
 
 UPDATED, UNKNOWN, NOT_SENT = Status.UPDATED, Status.UNKNOWN, Status.NOT_SENT
@@ -199,6 +201,13 @@ def test_a_page_of_another_server_deletes_nothing(run: Path) -> None:
         load([{"id": each} for each in ids], to=to, run_dir=run, mode="delete").report()
         reconcile(run, to=to)
     assert {status for status, _ in told(run)} == {"accepted"}
+
+
+def test_what_tells_of_creations_confirms_no_deletion(run: Path, tmp_path: Path) -> None:
+    with Deleting(run) as (_, to, ids), Confirmations.open(tmp_path / "told", Secret("hush")) as confirmations:
+        load([{"id": each} for each in ids], to=to, run_dir=run, mode="delete").report()
+        with pytest.raises(UsageError, match="the run's mode is delete"):
+            reconcile(run, to=to, confirmations=confirmations)
 
 
 # The command

@@ -77,13 +77,16 @@ def test_contacts_that_were_left_untouched_are_sent_again_and_alone() -> None:
     assert settled == {row: (Status.UPDATED, None, 2 if row in (1, 3) else 1) for row in range(4)}
 
 
-def test_they_wait_a_moment_first() -> None:
+def test_they_wait_longer_each_time() -> None:
     engine = make()
-    job = engine.next_job(0.0)
-    assert job is not None
-    engine.replied(job, answer(job, {1: (Status.NOT_SENT, RACED)}), None, 0.0)
-    assert engine.next_job(0.0) is None
-    assert 0 < engine.wake_at(0.0) <= 1.0
+    now, waits = 0.0, []
+    while (job := engine.next_job(now)) is not None:
+        engine.replied(job, answer(job, {1: (Status.NOT_SENT, RACED)}), None, now)
+        if engine.waiting:
+            assert engine.next_job(now) is None
+            waits.append(engine.wake_at(now) - now)
+            now += waits[-1]
+    assert [most / 2 <= wait <= most for wait, most in zip(waits, (1, 2, 4, 8), strict=True)] == [True] * 4
 
 
 def test_what_is_left_untouched_for_ever_ends_as_not_sent() -> None:

@@ -28,7 +28,7 @@ def show_result(run: Run, result: Result, *, as_json: bool) -> None:
     folder = shlex.quote(str(run.folder.path))
     unknown = report.counts[Status.UNKNOWN]
     if unknown and run.asking:
-        screen.say(f"{unknown} unknown: the vendor does not say that they are not there, so they are not sent again")
+        screen.say(f"{unknown} unknown: the vendor cannot say what became of them, so they are not sent again")
     elif unknown:
         screen.say(f"{unknown} unknown: handed over without a readable answer, and not sent again; to ask the vendor:")
         screen.say_plainly(f"    headcount reconcile {folder}")

@@ -22,10 +22,12 @@ def webhook_secret() -> Secret:
 def announced(to: Destination, confirmations: Confirmations) -> Callable[[str, float], Confirmation | None]:
     """How to find the vendor's own word on a key, told since a moment in Unix seconds.
 
-    Raises UsageError for a vendor other than Sinch, which tells nothing unasked.
+    Raises UsageError for a vendor other than Sinch, which tells nothing unasked, and for a mode other than create.
     """
     if not isinstance(to, Sinch):
         raise UsageError(f"confirmations are for runs to sinch, not to {to.name}")
+    if to.mode != "create":
+        raise UsageError(f"confirmations are of contacts that were created; the run's mode is {to.mode}")
 
     def find(key: str, since: float) -> Confirmation | None:
         external_id = to.external_id(key)
