@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate crash check generate review test-review new-vendor lock clean
+.PHONY: help demo test simulate crash fuzz fuzz-faults check generate review test-review new-vendor lock clean
 
 # Any Python from 3.11 on will do: make PYTHON=/path/to/python3 demo
 SUPPORTED := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
@@ -26,6 +26,13 @@ simulate: .venv/.ok ## Play N schedules (10,000) of faults and crashes on all co
 
 crash: .venv/.ok ## Kill 20,000-row loads KILLS times (200) a vendor, or replay SEED=17 alone
 	@KILLS=$(or $(KILLS),200) .venv/bin/python -m pytest $(if $(SEED),,-n auto) tests/crash/test_crash_kills.py
+
+fuzz: .venv/.ok ## Fuzz the mocks with N examples an operation (2,000), all specs or SPEC=emarsys alone, from SEED
+	@seed=$(or $(SEED),$$$$); echo "SEED=$$seed"; FUZZ_EXAMPLES=$(or $(N),2000) FUZZ_SEED=$$seed FUZZ_SPEC='$(SPEC)' \
+		.venv/bin/python -m pytest -n auto --maxprocesses 4 tests/fuzz/test_fuzz_mocks.py
+
+fuzz-faults: .venv/.ok ## Seed faults into the mocks, one at a time, and show that the fuzzing finds each
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --verbose tests/fuzz/test_fuzz_faults.py
 
 check: .venv/.ok .venv-generate/.ok ## Check style, types, import directions, specs and that generated/ is fresh
 	.venv/bin/ruff check .

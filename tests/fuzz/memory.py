@@ -1,0 +1,198 @@
+"""What each vendor was told and has answered, kept apart from the mock: later answers must agree with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import attrs
+
+from tests.fuzz.exchange import Exchange
+
+Contact = Mapping[str, Any]
+
+
+class Memory(Protocol):
+    """The contacts of one vendor as its replies have told them."""
+
+    def hold(self, exchange: Exchange) -> None:
+        """Compares a reply with what is known, then learns from it. Raises AssertionError."""
+
+
+@attrs.define
+class SinchMemory:
+    """Contacts by project and id. Of an update the reply is taken as it is, but for what was sent."""
+
+    contacts: dict[tuple[str, str], Contact] = attrs.Factory(dict)
+
+    def hold(self, exchange: Exchange) -> None:
+        project = exchange.segments[3] if len(exchange.segments) > 3 else ""
+        own_id = exchange.segments[5].split(":")[0] if len(exchange.segments) > 5 else ""
+        key, reply = (project, own_id), exchange.reply
+        match exchange.operation, exchange.status:
+            case "getContact" | "updateContact" | "deleteContact", 404:
+                assert key not in self.contacts, f"a contact that is there is not found: {own_id}"
+            case "createContact", 200:
+                assert (project, reply["id"]) not in self.contacts, "an id twice"
+                _reflects(reply, exchange.body, ("language", "metadata", "email", "display_name"))
+                self.contacts[project, reply["id"]] = reply
+            case "getContact", 200:
+                assert reply == self.contacts.get(key), f"read otherwise than written: {own_id}"
+            case "updateContact", 200:
+                self._update(key, exchange)
+            case "deleteContact", 200:
+                assert self.contacts.pop(key, None) is not None, f"a contact that was not there is deleted: {own_id}"
+            case "mergeContacts", 200:
+                source = self.contacts.pop((project, exchange.body["source_id"]), None)
+                assert key in self.contacts and source is not None, "merged contacts that were not there"
+                assert reply["id"] == own_id, "the destination is not kept"
+                self.contacts[key] = reply
+            case "listContacts", 200:
+                self._listed(project, exchange)
+
+    def _update(self, key: tuple[str, str], exchange: Exchange) -> None:
+        before, reply = self.contacts.get(key), exchange.reply
+        assert before is not None, "an update of a contact that was not there"
+        mask = exchange.query.get("update_mask")
+        named = set(exchange.body) if mask is None else {name.strip() for name in mask.split(",")}
+        chosen = named & {"language", "metadata", "email", "external_id"} & {k for k, v in exchange.body.items() if v}
+        _reflects(reply, exchange.body, tuple(chosen))
+        for name in ("id", "language", "metadata", "email", "external_id", "display_name"):
+            assert name in named or reply[name] == before[name], f"{name} changed, which was not named"
+        self.contacts[key] = reply
+
+    def _listed(self, project: str, exchange: Exchange) -> None:
+        listed = exchange.reply["contacts"]
+        for contact in listed:
+            assert contact == self.contacts.get((project, contact["id"])), f"listed otherwise: {contact['id']}"
+        ids = [contact["id"] for contact in listed]
+        assert len(ids) == len(set(ids)), "a contact twice on one page"
+        size = int(exchange.query.get("page_size", 10))
+        more = bool(exchange.reply["next_page_token"])
+        assert len(listed) == size if more else len(listed) <= size, "a page of another size"
+        known = {own_id: each for (own, own_id), each in self.contacts.items() if own == project}
+        if exchange.query.get("external_id") == "":
+            return  # What an empty one finds is not documented.
+        if "external_id" in exchange.query:
+            wanted = exchange.query["external_id"]
+            known = {own_id: each for own_id, each in known.items() if each["external_id"] == wanted}
+            assert set(ids) <= known.keys(), "a contact with another external id"
+        if not more and not exchange.query.get("page_token") and "channel" not in exchange.query:
+            assert set(ids) == known.keys(), "not all contacts are listed"
+
+
+@attrs.define
+class PabblyMemory:
+    """Contacts by the digits of their mobile, and these by id."""
+
+    contacts: dict[str, Contact] = attrs.Factory(dict)
+    mobiles: dict[str, str] = attrs.Factory(dict)
+
+    def hold(self, exchange: Exchange) -> None:
+        own_id = exchange.segments[-1]
+        match exchange.operation, exchange.status:
+            case "getContact" | "updateContact", 404:
+                assert own_id not in self.mobiles, f"a contact that is there is not found: {own_id}"
+            case "createContacts", 200:
+                for contact in exchange.reply["data"]["createdContacts"]:
+                    self.contacts[_digits(contact["mobile"])] = _pabbly(contact)
+                self._created(exchange)
+            case "getContact", 200:
+                contact = exchange.reply["data"]
+                assert contact["_id"] == own_id, "another contact"
+                self._known(contact)
+            case "updateContact", 200:
+                self._updated(own_id, exchange)
+            case "listContacts", 200:
+                self._listed(exchange)
+            case "listTags", 200:
+                names = {tag["name"] for tag in exchange.reply["data"]["tags"]}
+                assert names == {tag for each in self.contacts.values() for tag in each["tags"]}, "other tags"
+            case "listContactLists", 200:
+                assert exchange.reply["data"]["totalContactsCount"] == len(self.contacts), "another count"
+
+    def _created(self, exchange: Exchange) -> None:
+        data = exchange.reply["data"]
+        assert data["failedCount"] == len(data["failedContacts"]), "failedCount is not that of failedContacts"
+        sent = exchange.body if isinstance(exchange.body, list) else [exchange.body]
+        if len(sent) == 1 and data["createdContacts"]:
+            _reflects(data["createdContacts"][0], sent[0], ("mobile", "name", "optin", "incomingBlocked", "tags"))
+        for contact in sent:
+            if digits := _digits(contact["mobile"]):
+                assert digits in self.contacts, "neither created nor there"
+
+    def _known(self, contact: Contact) -> None:
+        digits = contact["mobile"]
+        assert _pabbly(contact) == self.contacts.get(digits), f"told otherwise than written: {digits}"
+        assert self.mobiles.setdefault(contact["_id"], digits) == digits, "an id of two contacts"
+
+    def _updated(self, own_id: str, exchange: Exchange) -> None:
+        contact, update = exchange.reply["data"], exchange.body
+        assert contact["_id"] == own_id, "another contact"
+        former = self.contacts.pop(self.mobiles.get(own_id, contact["mobile"]), None)
+        assert former is not None, "an update of a contact that was not there"
+        _reflects(contact, update, ("name", "optin", "incomingBlocked"))
+        if not update.keys() & {"tagsToAdd", "tagsToRemove"}:
+            assert set(contact["tags"]) == set(update.get("tags", former["tags"])), "other tags"
+        for name in ("name", "optin", "incomingBlocked"):
+            assert name in update or contact[name] == former[name], f"{name} changed, which was not named"
+        attributes = {each["name"]: each["value"] for each in update.get("attributes", ())}
+        kept = dict(former["attributes"]) | attributes
+        expected = sorted((name, value) for name, value in kept.items() if value)
+        assert sorted(_pabbly(contact)["attributes"]) == expected, "other attributes"
+        self.mobiles[own_id] = contact["mobile"]
+        self.contacts[contact["mobile"]] = _pabbly(contact)
+
+    def _listed(self, exchange: Exchange) -> None:
+        data, query = exchange.reply["data"], exchange.query
+        for contact in data["contacts"]:
+            self._known(contact)
+        assert len(data["contacts"]) <= min(int(query.get("limit", 25)), 25), "a page of another size"
+        expected = [each for each in self.contacts.values() if _fits(each, query)]
+        assert data["totalCount"] == len(expected), "another count of contacts found"
+        assert all(_fits(_pabbly(each), query) for each in data["contacts"]), "a contact that was not asked for"
+        if not query.keys() & {"page", "skip"}:
+            size = min(int(query.get("limit", 25)), 25, len(expected))
+            assert len(data["contacts"]) == size, "contacts are left out"
+
+
+def _fits(contact: Contact, query: Mapping[str, str]) -> bool:
+    """Whether a contact is one of those asked for, as the mock's documentation has it."""
+    flags = {name: query[name] == "true" for name in ("optin", "incomingBlocked") if name in query}
+    tags = [tag.strip() for tag in query.get("tags", "").split(",") if tag.strip()]
+    attributes = [
+        (query.get(f"attributes[{number}][name]"), query.get(f"attributes[{number}][value]")) for number in (0, 1)
+    ]
+    return (
+        query.get("name", "").lower() in contact["name"].lower()
+        and (not query.get("mobile") or _digits(query["mobile"]) == contact["mobile"])
+        and all(contact[name] == value for name, value in flags.items())
+        and query.get("source", contact["source"]) == contact["source"]
+        and set(tags) <= set(contact["tags"])
+        and all(
+            (name, value) == (None, None)
+            or any(name in (None, own) and value in (None, text) for own, text in contact["attributes"])
+            for name, value in attributes
+        )
+    )
+
+
+def _pabbly(contact: Contact) -> Contact:
+    kept = {name: contact[name] for name in ("name", "optin", "incomingBlocked", "tags", "source")}
+    attributes = [(each["name"], each["value"]) for each in contact["attributes"]]
+    return {**kept, "mobile": _digits(contact["mobile"]), "attributes": attributes}
+
+
+def _digits(text: str) -> str:
+    return "".join(character for character in text if character in "0123456789")
+
+
+def _reflects(reply: Contact, sent: Contact, names: tuple[str, ...]) -> None:
+    for name in names:
+        assert name not in sent or not sent[name] or reply[name] == sent[name], f"{name} is not what was sent"
+
+
+MEMORIES: Mapping[str, Callable[[], Memory]] = {
+    "sinch_conversation": SinchMemory,
+    "pabbly_chatflow": PabblyMemory,
+}
