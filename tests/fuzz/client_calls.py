@@ -73,11 +73,12 @@ class Operation:
         schema: Node | None = response.get("content", {}).get("application/json", {}).get("schema")
         return schema
 
-    def call(self, client: Any) -> Any:
-        """The call on a client of the vendor: its result, or the coroutine of it."""
+    def call(self, client: Any, given: Mapping[str, Any] | None = None) -> Any:
+        """The call on a client of the vendor, with arguments that the spec takes unless others are given: its result,
+        or the coroutine of it."""
         service = {"sinch_batch": "batch", "sinch_conversation": "conversation"}.get(self.spec)
         api = client if service is None else getattr(client, service)
-        return getattr(api, self.method)(**arguments(self))
+        return getattr(api, self.method)(**(given or arguments(self)))
 
 
 def snake(name: str) -> str:
