@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-import attrs
-from starlette.responses import JSONResponse, Response
-
-from headcount.mock.tokens import Tokens, read_basic
-from headcount.mock.vendor import Call, Refusal, Vendor
+from tests.fuzz import patches
 from tests.fuzz.campaign import PROBES, STATEFUL
 from tests.fuzz.seeding import (
     Fault,
-    Reply,
     drop_member,
     handler,
     json_of,
@@ -35,168 +27,6 @@ REFUSED, TAKEN = "invalid_is_refused", "valid_is_taken"
 NEGATIVE, POSITIVE = "negative_data_rejection", "positive_data_acceptance"
 SCHEMA, STATUS, TYPE = "response_schema_conformance", "status_code_conformance", "content_type_conformance"
 MANY = ("createContacts",)
-
-
-def _without_locks(vendor: Vendor[Any]) -> None:
-    vendor._locked = lambda call: None  # type: ignore[method-assign]
-
-
-def _any_token(vendor: Vendor[Any]) -> None:
-    vendor.opens_token = lambda token, call: None if token else "missing token"  # type: ignore[method-assign]
-
-
-def _any_digest(vendor: Vendor[Any]) -> None:
-    opens = vendor.opens
-
-    def lenient(scheme: Any, call: Call) -> str | None:
-        reason = opens(scheme, call)
-        return None if "UsernameToken" in call.headers.get("x-wsse", "") else reason
-
-    vendor.opens = lenient  # type: ignore[method-assign]
-
-
-def _any_secret(vendor: Vendor[Any]) -> None:
-    opens = vendor.opens
-    user = vendor.environment["EMARSYS_CLIENT_ID"]
-
-    def lenient(scheme: Any, call: Call) -> str | None:
-        given = read_basic(call.headers.get("authorization", ""))
-        return None if given and given[0] == user else opens(scheme, call)
-
-    vendor.opens = lenient  # type: ignore[method-assign]
-
-
-def _any_scheme(vendor: Vendor[Any]) -> None:
-    key = vendor.environment["PABBLY_API_KEY"]
-    opens = vendor.opens
-    vendor.opens = lambda scheme, call: (  # type: ignore[method-assign]
-        None if call.headers.get("authorization", "").endswith(key) else opens(scheme, call)
-    )
-
-
-def _one_open_operation(vendor: Vendor[Any]) -> None:
-    locked = vendor._locked
-    vendor._locked = lambda call: None if call.operation.id == "listTags" else locked(call)  # type: ignore[method-assign]
-
-
-def _no_expiry(vendor: Vendor[Any]) -> None:
-    class Lasting(Tokens):
-        def refusal(self, token: str, client: str, calls: int | None) -> str | None:
-            return super().refusal(token, client, None)
-
-    vendor.tokens = Lasting()
-
-
-def _fails_when_empty(inner: Any, call: Call) -> Response:
-    reply = inner(call)
-    if json.loads(reply.body)["data"]["contacts"]:
-        return reply
-    return JSONResponse({"status": "error", "message": "index out of range"}, 500)
-
-
-def _nobody_found(inner: Any, call: Call) -> Response:
-    return JSONResponse({"error": {"code": 404, "message": "not found", "status": "NOT_FOUND", "details": []}}, 404)
-
-
-def _keeps_deleted(vendor: Vendor[Any]) -> None:
-    inner = vendor.handlers["deleteContact"]
-    gone: dict[str, bytes] = {}
-
-    def delete(call: Call) -> Response:
-        before = vendor.handlers["getContact"](call)
-        if before.status_code == 200:
-            gone[call.parameters["contact_id"]] = bytes(before.body)
-        return inner(call)
-
-    read = vendor.handlers["getContact"]
-
-    def get(call: Call) -> Response:
-        kept = gone.get(call.parameters["contact_id"])
-        return Response(kept, media_type="application/json") if kept else read(call)
-
-    vendor.handlers |= {"deleteContact": delete, "getContact": get}
-
-
-def _without_last(member: str | None) -> Any:
-    def around(inner: Any, call: Call) -> Response:
-        body = call.body
-        contacts = body[member] if member else body
-        if not isinstance(contacts, list) or len(contacts) < 2:
-            return inner(call)
-        return inner(attrs.evolve(call, body={**body, member: contacts[:-1]} if member else contacts[:-1]))
-
-    return around
-
-
-def _twice(inner: Any, call: Call) -> Response:
-    inner(call)
-    return inner(call)
-
-
-def _writes_before_it_looks(vendor: Vendor[Any]) -> None:
-    vendor.tolerates = lambda call: True  # type: ignore[method-assign]
-    inner = vendor.handlers["createContact"]
-
-    def create(call: Call) -> Response:
-        if call.violation is None:
-            return inner(call)
-        vendor.write(call, 0, "key", "id", {}, {}, "created")
-        return vendor.error(Refusal.INVALID, call.violation, call)
-
-    vendor.handlers["createContact"] = create
-
-
-def _ignoring(*names: str) -> Any:
-    def around(inner: Any, call: Call) -> Response:
-        given = {name: value for name, value in call.parameters.items() if name not in names}
-        return inner(attrs.evolve(call, parameters=given))
-
-    return around
-
-
-def _as_if_without(*names: str) -> Any:
-    def around(inner: Any, call: Call) -> Response:
-        body = {name: value for name, value in call.body.items() if name not in names}
-        return inner(attrs.evolve(call, body=body))
-
-    return around
-
-
-def _same_id(vendor: Vendor[Any]) -> None:
-    vendor._next_id = lambda: "0" * 24  # type: ignore[attr-defined]
-
-
-def _any_media_type(vendor: Vendor[Any]) -> None:
-    for contract in vendor.contracts:
-        for operation in contract.operations:
-            for validator in list(operation.bodies.values()):
-                operation.bodies["text/plain"] = validator  # type: ignore[index]
-
-
-def _plain(reply: Reply) -> Reply:
-    return attrs.evolve(reply, headers={**reply.headers, "content-type": "text/html"})
-
-
-def _untyped(reply: Reply) -> Reply:
-    return attrs.evolve(reply, headers={k: v for k, v in reply.headers.items() if k != "content-type"})
-
-
-def _cut(reply: Reply) -> Reply:
-    return attrs.evolve(reply, body=reply.body[: len(reply.body) // 2])
-
-
-def _without_allow(reply: Reply) -> Reply:
-    return attrs.evolve(reply, headers={k: v for k, v in reply.headers.items() if k.lower() != "allow"})
-
-
-def _allowing(methods: str) -> Any:
-    return lambda reply: attrs.evolve(
-        _without_allow(reply), headers={**_without_allow(reply).headers, "allow": methods}
-    )
-
-
-def _status(status: int) -> Any:
-    return lambda reply: attrs.evolve(reply, status=status)
 
 
 FAULTS = (
@@ -295,7 +125,7 @@ FAULTS = (
         operations=MANY,
         phases=PROBES,
         found_by="media_type_is_refused",
-        patch=_any_media_type,
+        patch=patches.any_media_type,
     ),
     Fault(
         name="one channel more",
@@ -352,7 +182,7 @@ FAULTS = (
         operations=("checkContactIds",),
         phases=PROBES,
         found_by="credentials_are_refused",
-        patch=_any_digest,
+        patch=patches.any_digest,
     ),
     Fault(
         name="the secret is not compared",
@@ -360,7 +190,7 @@ FAULTS = (
         operations=("createToken",),
         phases=PROBES,
         found_by="credentials_are_refused",
-        patch=_any_secret,
+        patch=patches.any_secret,
     ),
     Fault(
         name="a token under any scheme",
@@ -368,28 +198,28 @@ FAULTS = (
         operations=("listTags",),
         phases=PROBES,
         found_by="credentials_are_refused",
-        patch=_any_scheme,
+        patch=patches.any_scheme,
     ),
     Fault(
         name="nobody asks for credentials",
         target=EMARSYS,
         operations=("createContacts",),
         found_by="ignored_auth",
-        patch=_without_locks,
+        patch=patches.without_locks,
     ),
     Fault(
         name="any token opens",
         target=CONVERSATION,
         operations=("createContact",),
         found_by="ignored_auth",
-        patch=_any_token,
+        patch=patches.any_token,
     ),
     Fault(
         name="one operation is open",
         target=PABBLY,
         operations=("listTags",),
         found_by="ignored_auth",
-        patch=_one_open_operation,
+        patch=patches.one_open_operation,
     ),
     Fault(
         name="an expired token opens",
@@ -397,7 +227,7 @@ FAULTS = (
         operations=MANY,
         found_by="TokenLife",
         switches={"token_calls": 20},
-        patch=_no_expiry,
+        patch=patches.no_expiry,
     ),
     # Replies
     Fault(
@@ -461,49 +291,49 @@ FAULTS = (
         target=EMARSYS,
         operations=MANY,
         found_by=SCHEMA,
-        wrap=replies(_cut, status=200, path="/contact"),
+        wrap=replies(patches.cut, status=200, path="/contact"),
     ),
     Fault(
         name="JSON called HTML",
         target=EMARSYS,
         operations=("checkContactIds",),
         found_by=TYPE,
-        wrap=replies(_plain, status=200),
+        wrap=replies(patches.plain, status=200),
     ),
     Fault(
         name="a reply of no type",
         target=PABBLY,
         operations=("listTags",),
         found_by=TYPE,
-        wrap=replies(_untyped, status=200),
+        wrap=replies(patches.untyped, status=200),
     ),
     Fault(
         name="a refusal of another type",
         target=BATCH,
         operations=MANY,
         found_by=TYPE,
-        wrap=replies(_plain, status=400),
+        wrap=replies(patches.plain, status=400),
     ),
     Fault(
         name="created is 201",
         target=PABBLY,
         operations=MANY,
         found_by=STATUS,
-        wrap=replies(_status(201), status=200),
+        wrap=replies(patches.status(201), status=200),
     ),
     Fault(
         name="invalid is 422",
         target=CONVERSATION,
         operations=("createContact",),
         found_by=STATUS,
-        wrap=replies(_status(422), status=400),
+        wrap=replies(patches.status(422), status=400),
     ),
     Fault(
         name="an error when nothing is found",
         target=PABBLY,
         operations=("listContacts",),
         found_by="not_a_server_error",
-        patch=handler("listContacts", _fails_when_empty),
+        patch=handler("listContacts", patches.fails_when_empty),
     ),
     # Methods
     Fault(
@@ -511,21 +341,21 @@ FAULTS = (
         target=EMARSYS,
         operations=("checkContactIds",),
         found_by="unsupported_method",
-        wrap=replies(_without_allow, status=405),
+        wrap=replies(patches.without_allow, status=405),
     ),
     Fault(
         name="a wrong method is not found",
         target=PABBLY,
         operations=("listTags",),
         found_by="unsupported_method",
-        wrap=replies(_status(404), status=405),
+        wrap=replies(patches.status(404), status=405),
     ),
     Fault(
         name="another method is said to be allowed",
         target=BATCH,
         operations=("createContacts", "deleteContacts"),
         found_by="allow_header_conformance",
-        wrap=replies(_allowing("GET"), status=405),
+        wrap=replies(patches.allowing("GET"), status=405),
     ),
     # What is stored and told
     Fault(
@@ -533,28 +363,28 @@ FAULTS = (
         target=BATCH,
         operations=MANY,
         found_by="Effects",
-        patch=handler("createContacts", _without_last("contacts")),
+        patch=handler("createContacts", patches.without_last("contacts")),
     ),
     Fault(
         name="a contact is stored twice",
         target=CONVERSATION,
         operations=("createContact",),
         found_by="Effects",
-        patch=handler("createContact", _twice),
+        patch=handler("createContact", patches.twice),
     ),
     Fault(
         name="what is refused is stored",
         target=CONVERSATION,
         operations=("createContact",),
         found_by="Effects",
-        patch=_writes_before_it_looks,
+        patch=patches.writes_before_it_looks,
     ),
     Fault(
         name="the last of a list is lost",
         target=PABBLY,
         operations=MANY,
         found_by="Remembers",
-        patch=handler("createContacts", _without_last(None)),
+        patch=handler("createContacts", patches.without_last(None)),
     ),
     Fault(
         name="tags are no filter",
@@ -562,7 +392,7 @@ FAULTS = (
         operations=("createContacts", "listContacts", "listTags"),
         phases=STATEFUL,
         found_by="Remembers",
-        patch=handler("listContacts", _ignoring("tags")),
+        patch=handler("listContacts", patches.ignoring("tags")),
     ),
     Fault(
         name="a new name is lost",
@@ -570,7 +400,7 @@ FAULTS = (
         operations=("createContacts", "listContacts", "updateContact"),
         phases=STATEFUL,
         found_by="Remembers",
-        patch=handler("updateContact", _as_if_without("name")),
+        patch=handler("updateContact", patches.as_if_without("name")),
     ),
     Fault(
         name="two contacts with one id",
@@ -578,7 +408,7 @@ FAULTS = (
         operations=("createContacts", "listContacts"),
         phases=STATEFUL,
         found_by="Remembers",
-        patch=_same_id,
+        patch=patches.same_id,
     ),
     Fault(
         name="a created contact is not found",
@@ -586,7 +416,7 @@ FAULTS = (
         operations=("createContact", "getContact"),
         phases=STATEFUL,
         found_by="ensure_resource_availability",
-        patch=handler("getContact", _nobody_found),
+        patch=handler("getContact", patches.nobody_found),
     ),
     Fault(
         name="a deleted contact is still there",
@@ -594,7 +424,7 @@ FAULTS = (
         operations=("createContact", "getContact", "deleteContact"),
         phases=STATEFUL,
         found_by="use_after_free",
-        patch=_keeps_deleted,
+        patch=patches.keeps_deleted,
     ),
     Fault(
         name="pages without an end",

@@ -52,7 +52,7 @@ class Target:
                     f"Bearer x{token}",
                 ):
                     yield {"Authorization": odd}
-                for odd in ("", "Bearer", "Bearer ", token, f"Basic {token}", f"Token {token}", "Bearer undefined"):
+                for odd in ("", "Bearer", token, f"Basic {token}", f"Token {token}", "Bearer undefined"):
                     yield {"Authorization": odd}
             elif "username" in scheme:
                 user, password = scheme["username"], scheme["password"]
