@@ -235,8 +235,8 @@ def test_people_who_go_away_are_no_crash(command: Command) -> None:
 
 def test_a_deadline_that_passes_exits_with_5(command: Command) -> None:
     source = command.people(2500)
-    with serve("emarsys", faults={"emarsys": {"faults": [{"delay": 1.0}]}}) as mock:
-        arguments = ("--endpoint", mock.url, "--run-dir", "run", "--concurrency", "1", "--deadline", "0.3")
+    with serve("emarsys", faults={"emarsys": {"faults": [{"delay": 5.0}]}}) as mock:
+        arguments = ("--endpoint", mock.url, "--run-dir", "run", "--concurrency", "1", "--deadline", "3")
         done = command("load", source, "--to", "emarsys", *arguments)
     assert (done.code, done.last_line) == (5, identity(created=1000, not_sent=1500))
     assert {line["kind"] for line in outcomes_of(command.folder / "run")[1000:]} == {"deadline"}

@@ -49,7 +49,7 @@ def test_what_may_have_landed_is_found_or_sent_again(command: Command, vendor: s
     if vendor == "emarsys":
         faults["emarsys"]["faults"][0]["last"] = 99
     with serve(vendor, faults=faults) as mock:
-        first = load(command, mock, vendor, command.people(10), "--deadline", "1")
+        first = load(command, mock, vendor, command.people(10), "--deadline", "2")
         assert first.last_line == identity(unknown=10)
         assert "headcount reconcile run" in first.err
         mock.vendors[vendor].switches.faults = ()

@@ -83,7 +83,7 @@ def test_like_elasticsearch_three_of_ten_items_are_answered_neither_first_nor_wh
         return raw("<html>", 502)
 
     with VendorServer(answer) as server:
-        outcomes = list(load(items, to=by_hand("pabbly", server), deadline=0.5))
+        outcomes = list(load(items, to=by_hand("pabbly", server), deadline=2.0))
     assert accounted(outcomes, 10) == expect((CREATED, 7), (UNKNOWN, 3))
 
 
@@ -131,7 +131,7 @@ def test_like_firestore_every_rpc_raises(vendor: str, ending: str) -> None:
     """Its `close` returns as if all were well, and 100 writes are lost without a call of the error handler; each of
     ours has its outcome, none of them good."""
     with misbehaving(vendor, [{"ending": ending, "operation": None}]) as mock:
-        ran = run(mock, vendor, 100, max_batch=20, deadline=1.5)
+        ran = run(mock, vendor, 100, max_batch=20, deadline=3.0)
     # A small body can be in the kernel's hands when the reset of its connection comes.
     may_have_landed = set() if ending == "refuse" else {UNKNOWN}
     assert {NOT_SENT} <= set(ran.statuses) <= {NOT_SENT} | may_have_landed
@@ -429,7 +429,7 @@ def test_like_openapi_python_client_a_200_with_wrong_types(vendor: str, reply: s
     """It takes `id: 7, email: null` without a word, for its models do not check types; we believe none of it."""
     with VendorServer(in_turn(raw(reply, content_type="application/json"), b"")) as server:
         contacts = [contact(vendor, number) for number in range(10)]
-        outcomes = list(load(contacts, to=by_hand(vendor, server), attempt_timeout=1.0, deadline=0.5))
+        outcomes = list(load(contacts, to=by_hand(vendor, server), attempt_timeout=1.0, deadline=2.0))
     assert accounted(outcomes, 10) == [UNKNOWN] * 10
     assert {outcome.vendor_id for outcome in outcomes} == {None}
 

@@ -272,7 +272,7 @@ def test_a_fault_costs_no_contact_and_does_nothing_twice(vendor: str, mode: str,
 @pytest.mark.parametrize(("vendor", "mode"), MODES)
 def test_no_answer_at_all_leaves_it_unknown(vendor: str, mode: str) -> None:
     with Staged(vendor, mode, {"ending": "close", "carried_out": True}) as stage:
-        outcomes = stage.load(deadline=1.0)
+        outcomes = stage.load(deadline=2.0)
     assert statuses(outcomes) == [UNKNOWN] * 20
     assert kinds(outcomes, UNKNOWN) == {Kind.CONNECTION_LOST}
 

@@ -92,7 +92,7 @@ def test_emarsys_unknown_is_existing_or_safe_to_send(run: Path, stored: bool) ->
     faults = {"emarsys": EmarsysSwitches(faults=lost(1, 99, stored=stored))}
     with serve("emarsys", faults=faults) as vendor:
         to = Emarsys.from_env(endpoint=vendor.url)
-        load([people(1)[0], {"3": "bob@example.com", "31": 1}], to=to, run_dir=run, deadline=0.5).report()
+        load([people(1)[0], {"3": "bob@example.com", "31": 1}], to=to, run_dir=run, deadline=2.0).report()
         assert statuses(run) == [("unknown", "connection_lost")] * 2
         reconcile(run, to=to)
         assert statuses(run) == ([("existing", "exists")] if stored else [("not_sent", "unanswered")]) * 2
@@ -108,7 +108,7 @@ def test_pabbly_unknown_is_existing_or_safe_to_send(run: Path, stored: bool) -> 
     faults = {"pabbly": PabblySwitches(faults=(*lost(1, 1, stored=stored), refuse))}
     with serve("pabbly", faults=faults) as vendor:
         to = Pabbly.from_env(endpoint=vendor.url)
-        report = load(people(2), to=to, run_dir=run, deadline=1.5).report()
+        report = load(people(2), to=to, run_dir=run, deadline=3.0).report()
         assert report.counts[Status.UNKNOWN] == 2
         vendor.vendors["pabbly"].switches.faults = ()
         reconcile(run, to=to)
@@ -141,7 +141,7 @@ def test_there_must_be_a_run_and_it_must_be_to_this_vendor(tmp_path: Path, run: 
 def test_what_is_not_there_is_sent_again_when_that_is_asked_for(run: Path, stored: bool) -> None:
     with serve("emarsys", faults={"emarsys": EmarsysSwitches(faults=lost(1, 99, stored=stored))}) as vendor:
         to = Emarsys.from_env(endpoint=vendor.url)
-        load(people(3), to=to, run_dir=run, deadline=0.5).report()
+        load(people(3), to=to, run_dir=run, deadline=2.0).report()
         vendor.vendors["emarsys"].switches.faults = ()
         report = reconcile(run, to=to, resend=True)
         assert report.counts[Status.EXISTING if stored else Status.CREATED] == 3
@@ -151,7 +151,7 @@ def test_what_is_not_there_is_sent_again_when_that_is_asked_for(run: Path, store
 def test_a_run_with_rows_that_were_never_sent_can_be_asked_about(run: Path) -> None:
     with serve("emarsys", faults={"emarsys": EmarsysSwitches(faults=lost(2, 99, stored=True))}) as vendor:
         to = Emarsys.from_env(endpoint=vendor.url)
-        load(people(9), to=to, run_dir=run, max_batch=3, concurrency=1, deadline=0.5).report()
+        load(people(9), to=to, run_dir=run, max_batch=3, concurrency=1, deadline=2.0).report()
         assert [status for status, _ in statuses(run)] == ["created"] * 3 + ["unknown"] * 3 + ["not_sent"] * 3
         report = reconcile(run, to=to)
     assert (report.counts[Status.EXISTING], report.counts[Status.NOT_SENT]) == (3, 3)

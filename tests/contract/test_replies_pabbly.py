@@ -404,7 +404,7 @@ def test_a_redirected_read_back_ends_the_run() -> None:
 )
 def test_a_read_back_that_cannot_be_read_leaves_it_unknown(reply: bytes) -> None:
     with VendorServer(two_calls(ok(saved(A)), reply)) as server:
-        assert statuses(run(server, people(A, B), deadline=0.5)) == [CREATED, UNKNOWN]
+        assert statuses(run(server, people(A, B), deadline=2.0)) == [CREATED, UNKNOWN]
 
 
 # Refusals
