@@ -78,8 +78,8 @@ def read(batch: Batch, reply: Reply, mode: str) -> Judgement:
 def _with_ids(batch: Batch, data: Mapping[str, Any], said: dict[int, Said], mode: str, *, sure: bool) -> Judgement:
     """The contacts that no error names are those that the ids are of.
 
-    Their order is not promised. So it says no more than which id is whose, and where the ids say different things, or
-    their number is another, who is which is for a look-up to say.
+    Their order is not promised: it is taken for which id is whose, and for no status. Where the ids say different
+    things, or their number is another, it is for a look-up to say who is which.
     """
     texts, statuses = _ids(data.get("ids"), mode)
     rest = [position for position in range(len(batch)) if position not in said]
