@@ -99,7 +99,7 @@ REQUESTS = [
     one("a request takes numbers beside integers", PERSON, "type: integer", "type: number", MINOR, MINOR),
     one("a request wants text for a number", "        age:", "type: integer\n          minimum: 0", "type: string",
         MAJOR, MAJOR),
-    one("null is taken in a request", "        name:", "type: string", 'type: [string, "null"]', MINOR, MINOR),
+    one("null is taken in a request", "        name:\n", "type: string", 'type: [string, "null"]', MINOR, MINOR),
     one("null is taken no more in a request", "        note:", 'type: [string, "null"]', "type: string", MAJOR, MAJOR),
     one("an object takes other members, too", PERSON, "      additionalProperties: false\n", "", MINOR, MINOR,
         gone=True),
