@@ -138,6 +138,9 @@ class Open:
     place: Place
     is_key: bool = False
     key: str | None = None
+    column: int = 0
+    """Where its members begin; what braces hold has to stand farther right than what they stand in."""
+    braces: bool = False
 
 
 @dataclass(slots=True)
@@ -152,6 +155,7 @@ class Building:
     documents: int = 0
 
     def take(self, event: yaml.Event, line: int) -> None:
+        self.indentation(event, line)
         if isinstance(event, yaml.DocumentStartEvent):
             self.start_document(event, line)
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -160,6 +164,14 @@ class Building:
                 self.open[-1].key = f"a key that is no text on line {closed.place.line}"
         elif isinstance(event, yaml.NodeEvent):
             self.node(event, line)
+
+    def indentation(self, event: yaml.Event, line: int) -> None:
+        """PyYAML takes what stands in braces or brackets at any column, other parsers only inside the block."""
+        if not self.open or not self.open[-1].braces or event.start_mark.line + 1 == self.open[-1].place.line:
+            return
+        if event.start_mark.column <= self.open[-1].column:
+            wrong = "a line inside braces or brackets that is not indented: not every YAML parser takes it"
+            self.refusals.add(line, wrong, "the line indented farther than the block in which the brace opens")
 
     def start_document(self, event: yaml.DocumentStartEvent, line: int) -> None:
         self.documents += 1
@@ -196,7 +208,10 @@ class Building:
         place = Place(line)
         if not is_key:
             self.add(values, place)
-        self.open.append(Open(values, place, is_key))
+        outside = self.open[-1] if self.open else Open([], place, column=-1)
+        braces = bool(event.flow_style)
+        column = outside.column if braces else event.start_mark.column
+        self.open.append(Open(values, place, is_key, column=column, braces=braces))
 
     def add(self, value: Any, place: Place) -> None:
         """Put a value where it belongs."""

@@ -221,6 +221,8 @@ EDITS: list[tuple[tuple[str, str], str, str, str]] = [
     (size(r"{type: string, pattern: 'a\Z'}"), "pattern", "in Python or in JSON Schema alone", "both compile"),
     (size(r"{type: string, pattern: '\p{L}'}"), "pattern", "in Python or in JSON Schema alone", "both compile"),
     (size("{type: string, pattern: '(?:a{1000}){1000}'}"), "pattern", "no regular expression", "both compile"),
+    (size("{\n          type: integer\n        }"), "        }", "not indented", "indented farther"),
+    (("required: [name]", "required: [\n      name]"), "      name]", "not indented", "indented farther"),
     (size("{type: string, minLength: -1}"), "minLength", "that nothing can have", "a positive one"),
     (size("{type: integer, multipleOf: 0}"), "multipleOf", "that nothing can have", "a positive one"),
     (("required: [name]", "required: [name, name]"), "required: [name", "'name' is required twice", "it once"),
@@ -426,6 +428,7 @@ def test_a_refusal_names_the_line_what_is_wrong_and_what_to_write(
     [
         size('{$ref: "#/components/schemas/Thing"}'),
         size('{type: object, additionalProperties: {$ref: "#/components/schemas/Thing"}}'),
+        size("{\n          type: string, description: two\n           lines\n         }"),
         size("{type: string, description: a < b and 3<4, const: it's}"),
         added("            application/json:\n", "              examples: {a: {value: {description: <b>}}}\n"),
         size('{type: [string, "null"]}'),
