@@ -3,9 +3,12 @@ was said."""
 
 from __future__ import annotations
 
+import gzip
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from headcount.auth import BearerKey, ClientCredentials, Secret
 from headcount.destinations import Emarsys, Pabbly, Sinch
 from headcount.destinations.base import Destination
 from headcount.errors import BatchRefusedError, CredentialsError, EndpointError
+from headcount.loading import Asking, folder_of_objects
 from tests.contract.vendor_server import Call, VendorServer, a_token
 from tests.fuzz.bad_replies import AS_IT_SHOULD_BE, HOSTILE, RAW, STATUSES, Plan, always, as_raw, as_status, plans
 from tests.fuzz.spec_values import drawn, replies
@@ -88,9 +92,11 @@ class Stage:
         *,
         tokens: Sequence[Plan] = (),
         failing: int = 0,
+        before: Sequence[Exchange] = (),
         **how: Any,
     ) -> Ran:
-        """A load of so many contacts that is answered so, held to what every load promises."""
+        """A load of so many contacts that is answered so, held to what every load promises; `before` is what was said
+        in an earlier session of it."""
         vendor = VENDORS[key]
         self.script.begin(answers, tokens, vendor, failing)
         contacts = [vendor.contact(number) for number in range(count)]
@@ -98,7 +104,7 @@ class Stage:
         if self.script.problem is not None:
             raise self.script.problem
         check_sound(ran, count, contacts)
-        check_word_kept(ran, self.script.exchanges, vendor)
+        check_word_kept(ran, [*before, *self.script.exchanges], vendor)
         return ran
 
 
@@ -205,3 +211,42 @@ def test_every_status_to_a_load(stage: Stage, key: Key) -> None:
         good = {outcome.status for outcome in ran.outcomes} & GOOD
         told = 200 <= status <= 299 or (key[0] == "pabbly" and status == 400)  # it says who was created there, too
         assert bool(good) == (told and (status != 204 or key[0] == "sinch")), status
+
+
+@KEYS
+def test_any_replies_to_a_read_back(stage: Stage, key: Key, tmp_path: Path) -> None:
+    """Nothing is sent, what was settled stays as it was, and what was open becomes what the vendor says."""
+    lost = st.sampled_from([AS_IT_SHOULD_BE, AS_IT_SHOULD_BE, always(500, b""), as_raw("hangs up")])
+    numbers = itertools.count()
+
+    @drawn(20)
+    @given(
+        first=st.lists(lost, min_size=1, max_size=2) | answers_of(VENDORS[key]),
+        answers=answers_of(VENDORS[key]),
+        failing=st.just(0) | st.integers(0, 63),
+        count=st.integers(1, 4),
+    )
+    def check(first: list[Plan], answers: list[Plan], failing: int, count: int) -> None:
+        folder = folder_of_objects(tmp_path / str(next(numbers)), *key)
+        sent = {outcome.index: outcome for outcome in stage.load(key, first, count, folder=folder).outcomes}
+        before = stage.script.exchanges
+        asked = stage.load(key, answers, count, failing=failing, before=before, folder=folder, asking=Asking())
+        assert all(call.method == "GET" or call.path.endswith("/checkids") for call, _ in stage.script.exchanges)
+        for outcome in asked.outcomes:
+            earlier = sent.get(outcome.index)
+            if earlier is not None and earlier.status not in (Status.UNKNOWN, Status.ACCEPTED):
+                assert outcome == earlier
+
+    check()
+
+
+@pytest.mark.parametrize("key", [key for key in VENDORS if key[1] == "create"], ids="-".join)
+def test_a_reply_of_a_hundred_megabytes_or_a_bomb_says_nothing(stage: Stage, key: Key) -> None:
+    size = 100_000_000
+    for plan in (
+        always(200, b" " * size),
+        always(200, b"[" * size),
+        always(200, gzip.compress(bytes(size), 1), (("Content-Encoding", "gzip"),)),
+    ):
+        ran = stage.load(key, [plan], 1, deadline=20.0)
+        assert ran.outcomes[0].status is Status.UNKNOWN
