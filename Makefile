@@ -29,7 +29,7 @@ crash: .venv/.ok ## Kill 20,000-row loads KILLS times (200) a vendor, or replay 
 
 fuzz: .venv/.ok ## Fuzz the mocks with N examples an operation (2,000), all specs or SPEC=emarsys alone, from SEED
 	@seed=$(or $(SEED),$$$$); echo "SEED=$$seed"; FUZZ_EXAMPLES=$(or $(N),2000) FUZZ_SEED=$$seed FUZZ_SPEC='$(SPEC)' \
-		.venv/bin/python -m pytest -n auto --maxprocesses 4 tests/fuzz/test_fuzz_mocks.py
+		.venv/bin/python -m pytest -n auto --maxprocesses 4 tests/fuzz/test_fuzz_mocks.py tests/fuzz/test_fuzz_switches.py
 
 fuzz-faults: .venv/.ok ## Seed faults into the mocks, one at a time, and show that the fuzzing finds each
 	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --verbose tests/fuzz/test_fuzz_faults.py

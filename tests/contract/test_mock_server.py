@@ -61,6 +61,15 @@ def test_one_spec_has_a_port_to_itself() -> None:
     assert lines == ["pabbly: http://127.0.0.1:1/api/v1", "  PABBLY_API_KEY=mock-key"]
 
 
+def test_a_spec_alone_has_its_token_server_at_its_own_address_too() -> None:
+    asked = {"data": FORM, "auth": ("mock-client", "mock-secret")}
+    with serve(specs=["emarsys"]) as alone, serve("emarsys") as mock:
+        statuses = [httpx.post(f"{each.url}/api/v3/oauth2/token", **asked).status_code for each in (alone, mock)]
+        assert httpx.get(f"{alone.url}/api/v3/oauth2/token").headers["Allow"] == "POST"
+        assert httpx.post(f"{alone.url}/api/v3/nothing", **asked).status_code == 404
+    assert statuses == [200, 404]
+
+
 def test_the_same_without_a_server() -> None:
     mock = build(specs=["pabbly_chatflow"], faults={"pabbly": {"existing": ["1"]}})
 

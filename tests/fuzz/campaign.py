@@ -9,6 +9,10 @@ from typing import Any
 import attrs
 import schemathesis
 from schemathesis.config import SchemathesisConfig
+from schemathesis.config._checks import (
+    NEGATIVE_DATA_REJECTION_EXPECTED_STATUSES,
+    POSITIVE_DATA_ACCEPTANCE_EXPECTED_STATUSES,
+)
 from schemathesis.engine import events, from_schema
 
 from tests.fuzz.checks import own_checks
@@ -22,6 +26,10 @@ STATEFUL = ("stateful",)
 PROBES = ("probes",)
 EVERY_PHASE = (*UNIT, *STATEFUL)
 _MOST_STARTS = 200
+_USUAL = {
+    "negative_data_rejection": NEGATIVE_DATA_REJECTION_EXPECTED_STATUSES,
+    "positive_data_acceptance": POSITIVE_DATA_ACCEPTANCE_EXPECTED_STATUSES,
+}
 
 Settings = dict[str, Any]
 
@@ -31,6 +39,7 @@ class Campaign:
     """A run: how much is drawn, from which seed, and with which checks off.
 
     without: checks that are off, each with the reason.
+    also: statuses that a check takes beside its own.
     phases: those of Schemathesis, and `probes`, which are requests a hair away from good ones.
     operations: the operationIds that are called; empty means all.
     """
@@ -39,6 +48,7 @@ class Campaign:
     seed: int = 1
     phases: Sequence[str] = EVERY_PHASE
     without: Mapping[str, str] = attrs.Factory(dict)
+    also: Mapping[str, Sequence[str]] = attrs.Factory(dict)
     operations: Collection[str] = ()
     strict: bool = True
     """Replies are held to what the mock promises, too; not where a switch has it answer otherwise."""
@@ -110,7 +120,11 @@ class Campaign:
                 name: {"enabled": name in phases, **(chains if name in STATEFUL else {})} for name in EVERY_PHASE
             },
             "parameters": {"path.project_id": "mock-project"} if list(phases) == list(STATEFUL) else {},
-            "checks": {**checks, **{name: {"enabled": False} for name in self.without}},
+            "checks": {
+                **checks,
+                **{name: {"expected-statuses": [*_USUAL[name], *more]} for name, more in self.also.items()},
+                **{name: {"enabled": False} for name in self.without},
+            },
             "auth": {"openapi": {name: dict(scheme) for name, scheme in target.schemes(mock.vendor).items()}},
         }
 

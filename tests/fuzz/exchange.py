@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -22,6 +22,14 @@ class Found:
 
     def __str__(self) -> str:
         return f"{self.check} at {self.operation}: {self.message}\n    {self.request}"
+
+
+def told(found: Iterable[Found]) -> str:
+    """The failures for people: the first of each check at each operation."""
+    first: dict[tuple[str, str], Found] = {}
+    for each in found:
+        first.setdefault((each.check, each.operation), each)
+    return "\n".join(str(each)[:1000] for each in first.values())
 
 
 @attrs.frozen

@@ -15,7 +15,7 @@ import pytest
 
 from headcount_api import specs
 from tests.fuzz.campaign import PROBES, STATEFUL, UNIT, Campaign
-from tests.fuzz.exchange import Found
+from tests.fuzz.exchange import Found, told
 from tests.fuzz.targets import TARGETS, running
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
@@ -28,14 +28,14 @@ CHOSEN = [name for name, target in TARGETS.items() if SPEC in ("", name, target.
 @pytest.mark.parametrize("name", CHOSEN)
 def test_requests_a_hair_away_from_good_ones(name: str, http: bool) -> None:
     _, found = fuzz(name, PROBES, http=http)
-    assert not found, "\n".join(map(str, found))
+    assert not found, told(found)
 
 
 @pytest.mark.parametrize("http", [True, False], ids=["http", "in-process"])
 @pytest.mark.parametrize("name", CHOSEN)
 def test_each_operation_keeps_to_its_spec(name: str, http: bool) -> None:
     campaign, found = fuzz(name, UNIT, http=http)
-    assert not found, "\n".join(map(str, found))
+    assert not found, told(found)
     for operation in TARGETS[name].operations:
         assert campaign.statuses[operation].total() > 10, operation
         assert campaign.statuses[operation].keys() & {200, 404}, operation
@@ -45,7 +45,7 @@ def test_each_operation_keeps_to_its_spec(name: str, http: bool) -> None:
 @pytest.mark.parametrize("name", [name for name in CHOSEN if TARGETS[name].has_links])
 def test_chains_of_calls_keep_to_the_spec(name: str, http: bool) -> None:
     campaign, found = fuzz(name, STATEFUL, http=http)
-    assert not found, "\n".join(map(str, found))
+    assert not found, told(found)
     assert campaign.cases > EXAMPLES
 
 

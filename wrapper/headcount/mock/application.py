@@ -27,6 +27,7 @@ class Application:
     """The mocked vendors of one port, with all their specs or those named."""
 
     def __init__(self, vendors: Sequence[Vendor[Any]], specs: Collection[str] = ()) -> None:
+        self._by_spec = bool(specs)
         self._served = [
             (vendor, contract)
             for vendor in vendors
@@ -37,7 +38,7 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = (scope.get("raw_path") or quote(scope["path"]).encode()).decode("latin-1")
         headers = Headers(scope=scope)
-        at_path = [(vendor, match) for vendor, contract in self._served for match in contract.match(path)]
+        at_path = self._at(path)
         # A vendor's own host name, where a client sends it, says which service is meant.
         host = headers.get("host", "")
         at_path = [found for found in at_path if host in found[1].operation.hosts] or at_path
@@ -63,6 +64,19 @@ class Application:
         else:
             vendor.store.count_answer(response.status_code)
             await response(scope, receive, send)
+
+    def _at(self, path: str) -> list[Found]:
+        found = [(vendor, match) for vendor, contract in self._served for match in contract.match(path)]
+        if found or not self._by_spec:
+            return found
+        # Tools know one address for a whole document, so that they look for the token server's paths there, too.
+        return [
+            (vendor, match)
+            for vendor, contract in self._served
+            for base in contract.bases
+            if base and path.startswith(f"{base}/")
+            for match in contract.match(path.removeprefix(base))
+        ]
 
     def _nothing(self, path: str, at_path: Sequence[Found]) -> Response:
         """The answer where no operation is: 405 with `Allow`, or 404 by the vendor whose paths are most like it."""

@@ -51,7 +51,8 @@ def serve(
     """Serves the named vendors, or all, on one port of 127.0.0.1 in a daemon thread, ready when entered.
 
     specs: names in `headcount_api.specs`: nothing but their operations is served then, and without vendors named those
-        that have them. Each call of `serve` has its own state.
+        that have them. A token server's paths are then at the vendor's address, too. Each call of `serve` has its own
+        state.
     port: 0 takes a free one.
     faults: the vendors' switches by vendor name, each as its switches class or as plain data; and under `network`
         the faults of the network, which have a proxy stand in front.
