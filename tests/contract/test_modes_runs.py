@@ -313,8 +313,7 @@ def halves() -> list[list[str]]:
         (("--to", "emarsys", "--key-field", "uid", "--mode", "upsert"), "the key field uid is for update and delete"),
         (("--to", "emarsys", "--mode", "delete", "--map", "11=given_name"), "'11' is no field of Emarsys"),
         (("--to", "sinch", "--mode", "delete"), "it takes --map id=COLUMN"),
-        (("--to", "pabbly", "--on-duplicate", "overwrite"), "on_duplicate=overwrite is what the mode upsert does"),
-        (("--to", "pabbly", "--mode", "upsert", "--on-duplicate", "skip"), "is what the mode create does"),
+        (("--to", "pabbly", "--mode", "upsert", "--on-duplicate", "skip"), "an upsert writes over what exists"),
     ],
 )
 def test_what_contradicts_itself_is_refused_in_one_line(command: Command, arguments: Sequence[str], words: str) -> None:
@@ -326,6 +325,20 @@ def test_what_contradicts_itself_is_refused_in_one_line(command: Command, argume
 
 def test_pabblys_own_words_may_stand_beside_the_mode(command: Command) -> None:
     source = command.write("people.csv", "phone\n+447946000001\n")
-    for mode, word in (("create", "skip"), ("upsert", "overwrite")):
+    for mode, word in (("create", "skip"), ("create", "overwrite"), ("upsert", "overwrite")):
         done = command("plan", source, "--to", "pabbly", "--mode", mode, "--on-duplicate", word)
         assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(("word", "name"), [("skip", "Old"), ("overwrite", "New")])
+def test_on_duplicate_says_what_a_create_does_with_a_contact_that_exists(
+    command: Command, word: str, name: str
+) -> None:
+    old = command.write("old.csv", "phone,name\n+447946000001,Old\n")
+    new = command.write("new.csv", "phone,name\n+447946000001,New\n+447946000002,New\n")
+    with serve("pabbly") as vendor:
+        for run, source in enumerate((old, new)):
+            arguments = ("--to", "pabbly", "--on-duplicate", word, "--endpoint", vendor.url, "--run-dir", f"run{run}")
+            assert command("load", source, *arguments).code == 0
+        stored = [contact["name"] for contact in vendor.stores["pabbly"].contacts.values()]
+    assert stored == [name, "New"]

@@ -75,7 +75,7 @@ KeyField = Annotated[
 Channel = Annotated[str | None, typer.Option(metavar="C", help="Sinch: the channel of phone numbers. [default: SMS]")]
 OnDuplicate = Annotated[
     str | None,
-    typer.Option(metavar="skip|overwrite", help="Pabbly's words for --mode create and --mode upsert; it must agree."),
+    typer.Option(metavar="skip|overwrite", help="Pabbly: what a create does with contacts that exist. [default: skip]"),
 ]
 DefaultRegion = Annotated[
     str | None, typer.Option(metavar="R", help="The country of phone numbers without a dialing code, such as GB.")

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from headcount.clients.pabbly import AsyncPabblyClient, PabblyClient
 
 _ATTRIBUTES = "attributes."
-_ON_DUPLICATE = {"create": "skip", "upsert": "overwrite"}
-"""What the vendor is told to do with a contact that exists, by mode."""
+_SKIP, _OVERWRITE = "skip", "overwrite"
 
 
 @attrs.frozen
@@ -97,17 +96,13 @@ class PabblyLayout:
 class Pabbly(Account):
     """A Pabbly Chatflow account.
 
-    `auth` is a `BearerKey`. `on_duplicate` is the vendor's word for what the mode says: `skip`, which leaves a contact
-    that exists as it is, for `create`, `overwrite` for `upsert`; loads in the other mode are refused. `endpoint`
-    replaces scheme, host and port of the API. `default_region` (ISO 3166-1 alpha-2) completes phone numbers that have
-    no dialing code; without it a number is taken to carry one, as the vendor's own do.
+    `auth` is a `BearerKey`. `on_duplicate` says what a `create` does with a contact that exists: `skip`, unless said
+    otherwise, leaves it as it is, `overwrite` writes over it, and the vendor lists it as created all the same. An
+    `upsert` overwrites. `endpoint` replaces scheme, host and port of the API. `default_region` (ISO 3166-1 alpha-2)
+    completes phone numbers that have no dialing code; without it a number is taken to carry one, as the vendor's do.
     """
 
     name: ClassVar[str] = "pabbly"
-    modes: Mapping[str, Behaviour] = {
-        "create": Behaviour(Repeat.READ_BACK, look_up_size=1),
-        "upsert": Behaviour(Repeat.HARMLESS, look_up_size=1),
-    }
     limits = Limits(max_contacts=1000)
 
     def __init__(
@@ -119,12 +114,17 @@ class Pabbly(Account):
         default_region: str | None = None,
     ) -> None:
         """Raises UsageError for another word in `on_duplicate`, or an endpoint that may not be used."""
-        if on_duplicate is not None and on_duplicate not in _ON_DUPLICATE.values():
-            raise UsageError(f"on_duplicate is {' or '.join(_ON_DUPLICATE.values())}, not {on_duplicate!r}")
+        if on_duplicate not in (None, _SKIP, _OVERWRITE):
+            raise UsageError(f"on_duplicate is {_SKIP} or {_OVERWRITE}, not {on_duplicate!r}")
         normalise.check_region(default_region)
         self.auth = auth
         self.on_duplicate = on_duplicate
         self.default_region = default_region
+        repeat = Repeat.HARMLESS if on_duplicate == _OVERWRITE else Repeat.READ_BACK
+        self.modes = {
+            "create": Behaviour(repeat, look_up_size=1),
+            "upsert": Behaviour(Repeat.HARMLESS, look_up_size=1),
+        }
         self.layout = PabblyLayout(default_region)
         self.check = ContactCheck("pabbly_chatflow")
         self._api = relocated("https://chatflow.pabbly.com/api/v1", endpoint, "api", self.services)
@@ -140,13 +140,13 @@ class Pabbly(Account):
 
     def in_mode(self, mode: str) -> Self:
         bound = super().in_mode(mode)
-        if self.on_duplicate not in (None, _ON_DUPLICATE[mode]):
-            other = next(name for name, word in _ON_DUPLICATE.items() if word == self.on_duplicate)
-            raise UsageError(f"on_duplicate={self.on_duplicate} is what the mode {other} does, and the mode is {mode}")
+        if mode == "upsert" and self.on_duplicate == _SKIP:
+            raise UsageError(f"on_duplicate={_SKIP} is for the mode create: an upsert writes over what exists")
         return bound
 
     def request(self, batch: Batch) -> Request:
-        url = f"{self._url}?{urlencode({'onDuplicate': _ON_DUPLICATE[self.mode]})}"
+        word = _OVERWRITE if self.mode == "upsert" else self.on_duplicate or _SKIP
+        url = f"{self._url}?{urlencode({'onDuplicate': word})}"
         return Request("POST", url, JSON_HEADERS, self.envelope.body(batch.payloads))
 
     def judge(self, batch: Batch, reply: Reply) -> Judgement:
