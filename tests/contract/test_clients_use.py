@@ -59,7 +59,7 @@ def test_the_pages_of_every_list_are_turned_called_and_awaited() -> None:
                 return [
                     api.conversation.iterate_contacts(page_size=7),
                     api.conversation.iterate_identity_conflicts(page_size=1),
-                    chat.iterate_contacts(order="1"),
+                    chat.iterate_contacts(order=-1),
                     mail.iterate_query(3, limit=7),
                     mail.iterate_query(3, filters={1: "odd"}, limit=7),
                     mail.iterate_contacts_in_list(int(listed), top=7),
@@ -79,10 +79,31 @@ def test_the_pages_of_every_list_are_turned_called_and_awaited() -> None:
     contacts, conflicts, chat_contacts, everyone, odd, members = called
     assert {each.id for each in contacts} >= set(ids) and len(contacts) == 26
     assert [each.identity.removeprefix("+") for each in conflicts] == ["447946000000"]
-    assert sorted(each.mobile for each in chat_contacts) == mobiles
+    assert [each.mobile for each in chat_contacts] == mobiles[::-1]
     assert sorted(each["3"] for each in everyone) == sorted(each["3"] for each in people)
     assert sorted(each["3"] for each in odd) == sorted(each["3"] for each in people if each["1"] == "odd")
     assert {str(each) for each in members} == {str(each) for each in made.data.ids}
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_what_a_list_is_narrowed_by_reaches_the_vendor(awaited: bool) -> None:
+    asked: dict[str, Any] = {"mobile": "44794", "name": "Ada", "tags": "vip,new", "order": -1, "source": "api"}
+    flags = {"optin": True, "incoming_blocked": False}
+    empty = {"status": "success", "data": {"contacts": []}}
+
+    async def drained(vendor: Any) -> None:
+        async with vendor.async_client() as api:
+            assert [each async for each in api.iterate_contacts(**asked, **flags)] == []
+
+    with VendorServer(in_turn(says(empty))) as server:
+        if awaited:
+            asyncio.run(drained(account("pabbly", server.url)))
+        else:
+            with account("pabbly", server.url).client() as api:
+                assert list(api.iterate_contacts(**asked, **flags)) == []
+        (call,) = server.calls
+    expected = asked | {"order": "-1", "optin": "true", "incomingBlocked": "false", "page": "1"}
+    assert call.query == {name: [value] for name, value in expected.items()}
 
 
 def test_a_page_is_fetched_when_it_is_needed() -> None:

@@ -54,7 +54,20 @@ class PabblyClient(Operations, Client):
         timeout: float | None = None,
     ) -> Iterator[StoredContact]:
         """Every contact that `list_contacts` has, or those that it finds; `timeout` in seconds is a page's."""
-        return every(_CONTACTS, lambda page: self.list_contacts(mobile=mobile, name=name, page=page, timeout=timeout))
+        return every(
+            _CONTACTS,
+            lambda page: self.list_contacts(
+                mobile=mobile,
+                name=name,
+                tags=tags,
+                order=order,
+                optin=optin,
+                incoming_blocked=incoming_blocked,
+                source=source,
+                page=page,
+                timeout=timeout,
+            ),
+        )
 
 
 class AsyncPabblyClient(AsyncOperations, AsyncClient):
@@ -78,4 +91,17 @@ class AsyncPabblyClient(AsyncOperations, AsyncClient):
         timeout: float | None = None,
     ) -> AsyncIterator[StoredContact]:
         """Every contact that `list_contacts` has, or those that it finds; `timeout` in seconds is a page's."""
-        return aevery(_CONTACTS, lambda page: self.list_contacts(mobile=mobile, name=name, page=page, timeout=timeout))
+        return aevery(
+            _CONTACTS,
+            lambda page: self.list_contacts(
+                mobile=mobile,
+                name=name,
+                tags=tags,
+                order=order,
+                optin=optin,
+                incoming_blocked=incoming_blocked,
+                source=source,
+                page=page,
+                timeout=timeout,
+            ),
+        )
