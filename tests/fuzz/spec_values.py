@@ -1,7 +1,7 @@
 """Bodies drawn from the schemas of the specs, of every request and every reply: valid ones and invalid ones.
 
-FUZZ in the environment says how many times as many to draw as by default; without it they are the same ones each time.
-A test that fails says its seed, and pytest takes it again with --hypothesis-seed.
+FUZZ_EXAMPLES and FUZZ_SEED, as `make fuzz` sets them, have more drawn, from that seed; without them the same ones are
+drawn each time.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import cache, partial
 from typing import Any, TypeVar
 
 import attrs
+import hypothesis
 import jsonschema_rs
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -27,18 +28,28 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 SPECS = ("emarsys", "pabbly_chatflow", "sinch_batch", "sinch_conversation")
 TOKEN = "createToken"
 JSON = "application/json"
-MORE = int(os.environ.get("FUZZ") or 0)
+MORE = int(os.environ.get("FUZZ_EXAMPLES") or 0) // 200
+"""How many times as many are drawn as by default; 0 for these and no others."""
+SEED = int(os.environ.get("FUZZ_SEED") or 0)
 
 
 def drawn(count: int) -> Callable[[Test], Test]:
-    """The test draws so many examples, or FUZZ times as many."""
-    return settings(
-        max_examples=count * max(MORE, 1),
-        deadline=None,
-        database=None,
-        derandomize=not MORE,
-        suppress_health_check=list(HealthCheck),
-    )
+    """The test draws so many examples."""
+
+    def decorate(test: Test) -> Test:
+        run = settings(
+            max_examples=count * max(MORE, 1),
+            deadline=None,
+            database=None,
+            derandomize=not MORE,
+            suppress_health_check=list(HealthCheck),
+        )(test)
+        if not MORE:
+            return run
+        print(f"FUZZ_SEED={SEED}")
+        return hypothesis.seed(SEED)(run)
+
+    return decorate
 
 
 @attrs.frozen

@@ -231,7 +231,7 @@ TABLE: Sequence[Plan] = (
 
 @pytest.mark.parametrize(("number", "operation"), list(enumerate(all_operations())), ids=str)
 def test_hostile_replies_to_a_call(number: int, operation: Operation) -> None:
-    # A third of them each, so that three operations share all; with FUZZ all of them each.
+    # A third of them each, so that three operations share all; all of them each where more is drawn.
     table = TABLE if MORE else TABLE[number % 3 :: 3]
     with stage(operation) as at:
         called, awaited = Calls(at), AwaitedCalls(at)
