@@ -20,10 +20,12 @@ from tests.fuzz.exchange import Exchange, Found
 from tests.fuzz.exemptions import exempt
 from tests.fuzz.probes import probe
 from tests.fuzz.targets import Running, Target
+from tests.fuzz.walks import walk
 
 UNIT = ("examples", "coverage", "fuzzing")
 STATEFUL = ("stateful",)
 PROBES = ("probes",)
+WALKS = ("walks",)
 EVERY_PHASE = (*UNIT, *STATEFUL)
 _MOST_STARTS = 200
 _USUAL = {
@@ -40,7 +42,8 @@ class Campaign:
 
     without: checks that are off, each with the reason.
     also: statuses that a check takes beside its own.
-    phases: those of Schemathesis, and `probes`, which are requests a hair away from good ones.
+    phases: those of Schemathesis; `probes`, which are requests a hair away from good ones; and `walks`, long ones along
+        the links, of ten calls an example.
     operations: the operationIds that are called; empty means all.
     """
 
@@ -67,6 +70,8 @@ class Campaign:
         """Failures as they are found; one that is found again comes again."""
         if PROBES[0] in self.phases:
             yield from probe(target, mock, self.operations)
+        if WALKS[0] in self.phases:
+            yield from walk(target, mock, seed=self.seed, steps=10 * self.examples, operations=self.operations)
         checks = own_checks(target, mock)
         if unit := [phase for phase in self.phases if phase in UNIT]:
             yield from self._play(target, mock, checks, unit, self.examples, self.seed)

@@ -20,7 +20,7 @@ Context = Any
 Response = Any
 Case = schemathesis.Case[Any]
 
-_UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What a reply of another shape comes to here; that it has that shape, the check of its schema finds."""
 
 
@@ -42,8 +42,8 @@ class Effects:
         written, deleted = now[0] - self.before[0], now[1] - self.before[1]
         self.before = now
         expected = None
-        with suppress(*_UNREADABLE):
-            expected = _expected(self.spec, exchange) if exchange.accepted else (0, 0)
+        with suppress(*UNREADABLE):
+            expected = effects_of(self.spec, exchange)
         assert expected is None or (written, deleted) == expected, (
             f"{exchange.operation} answered {exchange.status}: {written} written and {deleted} deleted"
         )
@@ -64,7 +64,7 @@ class Remembers:
         if self.memory is not None:
             exchange = Exchange.of(case, response)
             if exchange.status in (200, 404) and isinstance(exchange.reply, dict | None):
-                with suppress(*_UNREADABLE):
+                with suppress(*UNREADABLE):
                     self.memory.hold(exchange)
 
 
@@ -95,8 +95,10 @@ def own_checks(target: Target, mock: Running) -> dict[str, dict[str, Any]]:
     }
 
 
-def _expected(spec: str, exchange: Exchange) -> tuple[int, int] | None:
+def effects_of(spec: str, exchange: Exchange) -> tuple[int, int] | None:
     """How many contacts this call has written and deleted; None where the reply does not say so."""
+    if not exchange.accepted:
+        return 0, 0
     match spec, exchange.operation:
         case "sinch_batch", "createContacts":
             return len(exchange.body["contacts"]), 0

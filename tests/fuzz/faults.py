@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fuzz import patches
-from tests.fuzz.campaign import PROBES, STATEFUL
+from tests.fuzz.campaign import PROBES, STATEFUL, WALKS
 from tests.fuzz.seeding import (
     Fault,
     drop_member,
@@ -287,6 +287,13 @@ FAULTS = (
         wrap=json_of("/contacts", drop_member("error", "code"), status=400),
     ),
     Fault(
+        name="a field without its type",
+        target=EMARSYS,
+        operations=("listFields",),
+        found_by=SCHEMA,
+        wrap=json_of("/field", drop_member("data", 0, "application_type")),
+    ),
+    Fault(
         name="half a reply",
         target=EMARSYS,
         operations=MANY,
@@ -387,6 +394,20 @@ FAULTS = (
         patch=handler("createContacts", patches.without_last(None)),
     ),
     Fault(
+        name="a created contact is not found by its key",
+        target=EMARSYS,
+        operations=("createContacts", "checkContactIds"),
+        found_by="Remembers",
+        wrap=json_of("/contact/checkids", set_member("data", "ids", to={})),
+    ),
+    Fault(
+        name="every contact has the same id",
+        target=EMARSYS,
+        operations=("createContacts",),
+        found_by="Remembers",
+        wrap=json_of("/contact", set_member("data", "ids", to=lambda ids: [7] * len(ids)), method="POST"),
+    ),
+    Fault(
         name="tags are no filter",
         target=PABBLY,
         operations=("createContacts", "listContacts", "listTags"),
@@ -425,6 +446,30 @@ FAULTS = (
         phases=STATEFUL,
         found_by="use_after_free",
         patch=patches.keeps_deleted,
+    ),
+    Fault(
+        name="a merged contact is still there",
+        target=CONVERSATION,
+        operations=(),
+        phases=WALKS,
+        found_by="Effects",
+        patch=patches.keeps_merged,
+    ),
+    Fault(
+        name="an update of webhooks makes another one",
+        target=CONVERSATION,
+        operations=("createWebhook", "updateWebhook", "getWebhook", "listWebhooks"),
+        phases=WALKS,
+        found_by="Remembers",
+        patch=handler("updateWebhook", patches.as_if_created),
+    ),
+    Fault(
+        name="an error when a contact is read again",
+        target=EMARSYS,
+        operations=(),
+        phases=WALKS,
+        found_by="status_code_conformance",
+        patch=handler("getContactData", patches.fails_the_third_time()),
     ),
     Fault(
         name="pages without an end",

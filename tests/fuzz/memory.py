@@ -21,9 +21,10 @@ class Memory(Protocol):
 
 @attrs.define
 class SinchMemory:
-    """Contacts by project and id. Of an update the reply is taken as it is, but for what was sent."""
+    """Contacts and webhooks by project and id. Of an update the reply is taken as it is, but for what was sent."""
 
     contacts: dict[tuple[str, str], Contact] = attrs.Factory(dict)
+    webhooks: dict[tuple[str, str], Contact] = attrs.Factory(dict)
 
     def hold(self, exchange: Exchange) -> None:
         project = exchange.segments[3] if len(exchange.segments) > 3 else ""
@@ -49,6 +50,28 @@ class SinchMemory:
                 self.contacts[key] = reply
             case "listContacts", 200:
                 self._listed(project, exchange)
+            case _:
+                self._webhook(project, key, exchange)
+
+    def _webhook(self, project: str, key: tuple[str, str], exchange: Exchange) -> None:
+        reply = exchange.reply
+        match exchange.operation, exchange.status:
+            case "getWebhook" | "updateWebhook" | "deleteWebhook", 404:
+                assert key not in self.webhooks, "a webhook that is there is not found"
+            case "createWebhook", 200:
+                _reflects(reply, exchange.body, ("app_id", "target", "target_type", "triggers"))
+                self.webhooks[project, reply["id"]] = reply
+            case "getWebhook", 200:
+                assert reply == self.webhooks.get(key), "a webhook read otherwise than written"
+            case "updateWebhook", 200:
+                assert key in self.webhooks and reply["id"] == key[1], "an update of a webhook that was not there"
+                self.webhooks[key] = reply
+            case "deleteWebhook", 200:
+                assert self.webhooks.pop(key, None) is not None, "a webhook that was not there is deleted"
+            case "listWebhooks", 200:
+                app = exchange.segments[5]
+                known = [each for (own, _), each in self.webhooks.items() if own == project and each["app_id"] == app]
+                assert sorted(map(str, reply["webhooks"])) == sorted(map(str, known)), "other webhooks are listed"
 
     def _update(self, key: tuple[str, str], exchange: Exchange) -> None:
         before, reply = self.contacts.get(key), exchange.reply
@@ -156,6 +179,47 @@ class PabblyMemory:
             assert len(data["contacts"]) == size, "contacts are left out"
 
 
+@attrs.define
+class EmarsysMemory:
+    """The ids of contacts by field and value, as far as nothing but creates and look-ups came since they were told."""
+
+    ids: dict[tuple[str, str], set[str]] = attrs.Factory(dict)
+    given: set[str] = attrs.Factory(set)
+
+    def hold(self, exchange: Exchange) -> None:
+        if not exchange.accepted or exchange.reply.get("replyCode", 0) != 0:
+            return
+        match exchange.operation:
+            case "createContacts":
+                self._created(exchange)
+            case "checkContactIds":
+                self._looked_up(exchange)
+            case "updateContacts" | "deleteContacts":
+                self.ids.clear()
+
+    def _created(self, exchange: Exchange) -> None:
+        data, body = exchange.reply["data"], exchange.body
+        ids = [str(each) for each in data.get("ids", [data[name] for name in ("id",) if name in data])]
+        assert not self.given & {*ids} and len({*ids}) == len(ids), "an id twice"
+        self.given |= {*ids}
+        contacts = body.get("contacts", [body])
+        refused = bool(data.get("errors"))
+        assert refused or len(ids) == len(contacts), "not an id for each contact"
+        for own_id, contact in zip(ids, () if refused else contacts, strict=False):
+            for field, value in contact.items():
+                if field.isdigit() and isinstance(value, str) and value:
+                    self.ids.setdefault((field, value), set()).add(own_id)
+
+    def _looked_up(self, exchange: Exchange) -> None:
+        key = str(exchange.body["key_id"])
+        found = exchange.reply["data"]["ids"]
+        for value in exchange.body["external_ids"]:
+            expected = self.ids.get((key, str(value)), set())
+            if len(expected) == 1:
+                told = dict(found).get(value, [])
+                assert expected <= {*map(str, told if isinstance(told, list) else [told])}, f"not found: {value}"
+
+
 def _fits(contact: Contact, query: Mapping[str, str]) -> bool:
     """Whether a contact is one of those asked for, as the mock's documentation has it."""
     flags = {name: query[name] == "true" for name in ("optin", "incomingBlocked") if name in query}
@@ -194,5 +258,6 @@ def _reflects(reply: Contact, sent: Contact, names: tuple[str, ...]) -> None:
 
 MEMORIES: Mapping[str, Callable[[], Memory]] = {
     "sinch_conversation": SinchMemory,
+    "emarsys": EmarsysMemory,
     "pabbly_chatflow": PabblyMemory,
 }

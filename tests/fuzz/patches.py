@@ -171,3 +171,22 @@ def allowing(methods: str) -> Any:
 
 def status(status: int) -> Any:
     return lambda reply: attrs.evolve(reply, status=status)
+
+
+def keeps_merged(vendor: Vendor[Any]) -> None:
+    vendor._remove = lambda *arguments: None  # type: ignore[attr-defined]
+
+
+def as_if_created(inner: Any, call: Call) -> Response:
+    reply = inner(call)
+    return JSONResponse({**json.loads(reply.body), "id": "0" * 26}) if reply.status_code == 200 else reply
+
+
+def fails_the_third_time() -> Any:
+    calls = iter(range(1, 1_000_000))
+
+    def around(inner: Any, call: Call) -> Response:
+        reply = inner(call)
+        return reply if next(calls) % 3 else JSONResponse({"replyCode": 1, "replyText": "gone", "data": ""}, 410)
+
+    return around

@@ -124,7 +124,7 @@ def probes(target: Target, mock: Running) -> Iterator[Probe]:
     """All probes of a target."""
     document = target.document(strict=False)
     for operation in operations_of(document):
-        headers = _credentials(target, mock, document, operation)
+        headers = credentials(target, mock, document, operation)
         is_form = operation.media_type == _FORM
         encode = urlencode if is_form else json.dumps
         body = encode(operation.bodies[0]).encode() if operation.bodies else b""
@@ -134,7 +134,7 @@ def probes(target: Target, mock: Running) -> Iterator[Probe]:
             operation.id,
             operation.method,
             operation.path({}),
-            _query(operation, {}),
+            query_of(operation, {}),
             typed,
             body,
             _TAKEN,
@@ -156,7 +156,7 @@ def probes(target: Target, mock: Running) -> Iterator[Probe]:
 
 def _bodies(document: Document, operation: Operation, good: Probe) -> Iterator[Probe]:
     assert operation.body_schema is not None
-    validator = _validator(document, operation.body_schema)
+    validator = validator_of(document, operation.body_schema)
     sent = set()
     for body in operation.bodies:
         for changed in (body, *neighbours(document, operation.body_schema, body)):
@@ -174,7 +174,7 @@ def _bodies(document: Document, operation: Operation, good: Probe) -> Iterator[P
 
 def _parameters(document: Document, operation: Operation, good: Probe) -> Iterator[Probe]:
     for (place, name), schema in operation.parameters.items():
-        validator = _validator(document, schema)
+        validator = validator_of(document, schema)
         good_text = operation.good(place, name)
         for text in dict.fromkeys((*texts(document, schema), *around_text(schema, good_text))):
             if place == "path" and text in ("", ".", ".."):
@@ -184,7 +184,7 @@ def _parameters(document: Document, operation: Operation, good: Probe) -> Iterat
                 good,
                 check="valid_is_taken" if valid else "invalid_is_refused",
                 path=operation.path({name: text}) if place == "path" else good.path,
-                query=_query(operation, {name: text}) if place == "query" else good.query,
+                query=query_of(operation, {name: text}) if place == "query" else good.query,
                 right=_TAKEN if valid else _REFUSED | {404} if place == "path" else _REFUSED,
             )
         if place == "query" and name in operation.required:
@@ -235,13 +235,15 @@ def operations_of(document: Document) -> Iterator[Operation]:
             )
 
 
-def _query(operation: Operation, given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def query_of(operation: Operation, given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The given and the required parameters of the query, each with a value."""
     names = [name for place, name in operation.parameters if place == "query"]
     chosen = [name for name in names if name in operation.required or name in given]
     return tuple((name, given.get(name, operation.good("query", name))) for name in chosen)
 
 
-def _credentials(target: Target, mock: Running, document: Document, operation: Operation) -> dict[str, str]:
+def credentials(target: Target, mock: Running, document: Document, operation: Operation) -> dict[str, str]:
+    """The headers that open this operation."""
     schemes = target.schemes(mock.vendor)
     node = next(
         each[operation.method.lower()] for path, each in document["paths"].items() if path == operation.template
@@ -257,7 +259,8 @@ def _credentials(target: Target, mock: Running, document: Document, operation: O
     return {"X-WSSE": scheme["api_key"]} if scheme else {}
 
 
-def _validator(document: Document, schema: Mapping[str, Any]) -> Any:
+def validator_of(document: Document, schema: Mapping[str, Any]) -> Any:
+    """A validator of a schema of this document."""
     return jsonschema_rs.Draft202012Validator({**schema, "components": document["components"]})
 
 

@@ -66,13 +66,43 @@ PROMISES: Mapping[str, Mapping[str, Promise]] = {
         ),
         "StoredChannelIdentity": Promise("channel identity app_id"),
         "ContactList": Promise("contacts next_page_token"),
+        "ChannelProfile": Promise("profile_name"),
+        "IdentityConflictList": Promise("conflicts next_page_token"),
+        "IdentityConflict": Promise("identity channels contact_ids", {"contact_ids": {"minItems": 2}}),
+        "StoredProjectSettings": Promise("project_id settings"),
+        "StoredSettings": Promise("contact_settings"),
+        "StoredContactSettings": Promise("unified_contact_id_enabled"),
+        "Webhook": Promise("id app_id target target_type triggers", {"id": ULID}, optional="secret client_credentials"),
+        "WebhookList": Promise("webhooks"),
     },
     "emarsys": {
         "Token": _TOKEN,
         "TokenError": _TOKEN_ERROR,
         "ErrorReply": Promise("replyCode replyText data", {"replyCode": {"minimum": 1}}),
-        "CreateContactsReply": Promise("replyCode replyText data"),
-        "CheckContactIdsReply": Promise("replyCode replyText data"),
+        **{
+            name: Promise("replyCode replyText data")
+            for name in """
+                CreateContactsReply UpdateContactsReply DeleteContactsReply CheckContactIdsReply GetContactDataReply
+                ContactIdReply QueryContactsReply ListFieldsReply ListFieldChoicesReply ListFieldsChoicesReply
+                ListContactSourcesReply CreateContactSourceReply DoneReply ListContactListsReply
+                CreateContactListReply AddToContactListReply RemoveFromContactListReply CountContactsInListReply
+            """.split()
+        },
+        "CreateContactsResult": Promise("", optional="id ids errors"),
+        "UpdateContactsResult": Promise("", optional="id ids errors"),
+        "DeleteContactsResult": Promise("", optional="deleted_contacts errors"),
+        "CheckContactIdsResult": Promise("ids errors"),
+        "ContactData": Promise("errors result"),
+        "ContactDataError": Promise("key errorCode errorMsg"),
+        "ContactId": Promise("id"),
+        "ContactField": Promise("id name application_type string_id"),
+        "Choice": Promise("id choice", optional="bit_position"),
+        "ContactSource": Promise("id name"),
+        "CreatedContactSource": Promise("id"),
+        "ContactList": Promise("id name created type"),
+        "CreatedContactList": Promise("id", optional="errors"),
+        "AddedToContactList": Promise("inserted_contacts errors"),
+        "RemovedFromContactList": Promise("deleted_contacts errors"),
     },
     "pabbly_chatflow": {
         "ErrorReply": Promise("status message", {"status": {"const": "error"}}),

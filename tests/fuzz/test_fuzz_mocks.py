@@ -14,7 +14,7 @@ from importlib.resources import files
 import pytest
 
 from headcount_api import specs
-from tests.fuzz.campaign import PROBES, STATEFUL, UNIT, Campaign
+from tests.fuzz.campaign import PROBES, STATEFUL, UNIT, WALKS, Campaign
 from tests.fuzz.exchange import Found, told
 from tests.fuzz.targets import TARGETS, running
 
@@ -28,6 +28,13 @@ CHOSEN = [name for name, target in TARGETS.items() if SPEC in ("", name, target.
 @pytest.mark.parametrize("name", CHOSEN)
 def test_requests_a_hair_away_from_good_ones(name: str, http: bool) -> None:
     _, found = fuzz(name, PROBES, http=http)
+    assert not found, told(found)
+
+
+@pytest.mark.parametrize("http", [True, False], ids=["http", "in-process"])
+@pytest.mark.parametrize("name", CHOSEN)
+def test_long_walks_along_the_links(name: str, http: bool) -> None:
+    _, found = fuzz(name, WALKS, http=http)
     assert not found, told(found)
 
 
@@ -58,4 +65,4 @@ def fuzz(name: str, phases: Sequence[str], *, http: bool) -> tuple[Campaign, lis
 
 def test_every_spec_is_fuzzed() -> None:
     names = {file.name.removesuffix(".json") for file in files(specs).iterdir() if file.name.endswith(".json")}
-    assert {target.spec for target in TARGETS.values()} == names
+    assert {target.spec for target in TARGETS.values()} == names, "targets.py says how each spec's mock is reached"
