@@ -14,7 +14,6 @@ from headcount_api import specs
 from headcount_api.specs import load
 
 NAMES = sorted(file.name.removesuffix(".json") for file in files(specs).iterdir() if file.name.endswith(".json"))
-BANNED = {"patternProperties", "default", "format", "allOf", "nullable", "$defs", "prefixItems"}
 METHODS = ["get", "put", "post", "delete", "patch"]
 EVIDENCE = {"seed", "vendor-docs", "client-source", "inferred"}
 

@@ -79,7 +79,7 @@ def _expressions(codes: frozenset[str]) -> tuple[str, str | None]:
     """What the possible numbers of these dialing codes match, and which of them have a trunk prefix written in vain."""
     possible, trunk = [], []
     for code in sorted(codes):
-        lengths, prefix = normalise.plan(code)
+        lengths, prefix = normalise.numbering_plan(code)
         possible.append(f"{code}(?:{'|'.join(f'[0-9]{{{length}}}' for length in sorted(lengths))})")
         if prefix is not None:
             trunk.append(f"{code}(?:{prefix.pattern})")

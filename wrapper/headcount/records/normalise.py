@@ -151,7 +151,7 @@ def _canonical(number: str) -> bool:
     code = dialing_code(number[1:4])
     if code is None:
         return False
-    lengths, prefix = plan(code)
+    lengths, prefix = numbering_plan(code)
     national = number[1 + len(code) :]
     if len(national) not in lengths:
         return False
@@ -176,7 +176,7 @@ def _region(dialing_code: str) -> str | None:
 
 
 @cache
-def plan(dialing_code: str) -> tuple[frozenset[int], re.Pattern[str] | None]:
+def numbering_plan(dialing_code: str) -> tuple[frozenset[int], re.Pattern[str] | None]:
     """The possible lengths behind a dialing code, and the trunk prefix that is written in vain there."""
     import phonenumbers
 
