@@ -70,3 +70,6 @@ def test_the_query_of_emarsys_as_one_text() -> None:
     assert query(3, {}, 0) == "return=3&offset=0"
     with pytest.raises(UsageError, match="no &"):
         query(3, {1: "Ada&2=x"}, 0)
+    for value in (5, None, ["Ada"]):
+        with pytest.raises(UsageError, match="is a text"):
+            query(3, {1: value}, 0)  # type: ignore[dict-item]

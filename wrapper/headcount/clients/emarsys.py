@@ -47,7 +47,9 @@ def query(
     limit: int | Unset = UNSET,
     excludeempty: bool | Unset = UNSET,
 ) -> str:
-    """A whole query as `filter_contacts` takes it. Raises UsageError for a filter that would become two."""
+    """A whole query as `filter_contacts` takes it. Raises UsageError for a filter that is none."""
+    if not all(isinstance(value, str) for value in filters.values()):
+        raise UsageError("a filter of Emarsys is a text")
     if any("&" in value for value in filters.values()):
         raise UsageError("a filter of Emarsys holds no &")
     parts: dict[str, object] = {"return": return_, **{str(number): value for number, value in filters.items()}}
