@@ -148,6 +148,24 @@ def test_each_thread_has_a_connection_of_its_own() -> None:
     assert [isinstance(answer, Reply) and answer.status for answer in answers] == [200, 200, 200]
 
 
+def test_the_connection_of_a_thread_that_has_ended_is_closed() -> None:
+    closed = threading.Semaphore(0)
+
+    def until_closed(connection: socket.socket) -> None:
+        while read_request(connection)[0]:
+            connection.sendall(reply(200))
+        closed.release()
+
+    with Server(until_closed) as server, transport() as carrier:
+        for _ in range(5):
+            caller = threading.Thread(target=carrier.send, args=(post(server.url), 5.0))
+            caller.start()
+            caller.join()
+        assert all(closed.acquire(timeout=5) for _ in range(4))
+        answer = carrier.send(post(server.url), 5.0)
+        assert isinstance(answer, Reply) and answer.status == 200
+
+
 def test_a_kept_alive_connection_that_the_server_closed_is_replaced() -> None:
     closed = threading.Event()
 

@@ -163,6 +163,7 @@ class _Line:
 
     def __init__(self, tls: ssl.SSLContext) -> None:
         self.lock = threading.Lock()
+        self.thread = threading.current_thread()
         self.backend = DeadlineBackend()
         self.pool = httpcore.ConnectionPool(
             ssl_context=tls, keepalive_expiry=_KEEPALIVE_SECONDS, network_backend=self.backend
@@ -258,7 +259,11 @@ class HttpTransport:
         if line is None:
             line = self._local.line = _Line(self._tls)
             with self._lock:
-                self._lines.append(line)
+                ended = [each for each in self._lines if not each.thread.is_alive()]
+                self._lines = [each for each in self._lines if each not in ended] + [line]
+            # Whoever calls from a new thread each time would come to as many open connections.
+            for each in ended:
+                each.pool.close()
         return line
 
     def _exchange(
