@@ -25,6 +25,10 @@ class SinchMemory:
 
     contacts: dict[tuple[str, str], Contact] = attrs.Factory(dict)
     webhooks: dict[tuple[str, str], Contact] = attrs.Factory(dict)
+    order: dict[tuple[str, str], int] = attrs.Factory(dict)
+    """In which contacts were created."""
+    pages: dict[tuple[str, str], int] = attrs.Factory(dict)
+    """The last contact before the page of a token, by its place in that order."""
 
     def hold(self, exchange: Exchange) -> None:
         project = exchange.segments[3] if len(exchange.segments) > 3 else ""
@@ -37,6 +41,7 @@ class SinchMemory:
                 assert (project, reply["id"]) not in self.contacts, "an id twice"
                 _reflects(reply, exchange.body, ("language", "metadata", "email", "display_name"))
                 self.contacts[project, reply["id"]] = reply
+                self.order[project, reply["id"]] = len(self.order)
             case "getContact", 200:
                 assert reply == self.contacts.get(key), f"read otherwise than written: {own_id}"
             case "updateContact", 200:
@@ -85,23 +90,27 @@ class SinchMemory:
         self.contacts[key] = reply
 
     def _listed(self, project: str, exchange: Exchange) -> None:
-        listed = exchange.reply["contacts"]
+        listed, following = exchange.reply["contacts"], exchange.reply["next_page_token"]
         for contact in listed:
             assert contact == self.contacts.get((project, contact["id"])), f"listed otherwise: {contact['id']}"
-        ids = [contact["id"] for contact in listed]
-        assert len(ids) == len(set(ids)), "a contact twice on one page"
-        size = int(exchange.query.get("page_size", 10))
-        more = bool(exchange.reply["next_page_token"])
-        assert len(listed) == size if more else len(listed) <= size, "a page of another size"
-        known = {own_id: each for (own, own_id), each in self.contacts.items() if own == project}
-        if exchange.query.get("external_id") == "":
-            return  # What an empty one finds is not documented.
-        if "external_id" in exchange.query:
-            wanted = exchange.query["external_id"]
-            known = {own_id: each for own_id, each in known.items() if each["external_id"] == wanted}
-            assert set(ids) <= known.keys(), "a contact with another external id"
-        if not more and not exchange.query.get("page_token") and "channel" not in exchange.query:
-            assert set(ids) == known.keys(), "not all contacts are listed"
+        query = exchange.query
+        size = int(query.get("page_size", 10))
+        assert len(listed) == size if following else len(listed) <= size, "a page of another size"
+        if "channel" in query or query.get("external_id") == "":
+            return  # Which identities are alike, and what an empty one finds, is not documented.
+        wanted, token = query.get("external_id"), query.get("page_token") or ""
+        last = self.pages.get((project, token)) if token else -1
+        if last is None:
+            return
+        known = [
+            own_id
+            for (own, own_id), each in self.contacts.items()
+            if own == project and wanted in (None, each["external_id"]) and self.order[own, own_id] > last
+        ]
+        assert [contact["id"] for contact in listed] == known[:size], "other contacts are listed"
+        assert bool(following) == (len(known) > size), "another end of the list"
+        if following:
+            self.pages[project, following] = self.order[project, known[size - 1]]
 
 
 @attrs.define
@@ -152,7 +161,8 @@ class PabblyMemory:
     def _updated(self, own_id: str, exchange: Exchange) -> None:
         contact, update = exchange.reply["data"], exchange.body
         assert contact["_id"] == own_id, "another contact"
-        former = self.contacts.pop(self.mobiles.get(own_id, contact["mobile"]), None)
+        mobile = self.mobiles.get(own_id, contact["mobile"])
+        former = self.contacts.get(mobile) if mobile == contact["mobile"] else self.contacts.pop(mobile, None)
         assert former is not None, "an update of a contact that was not there"
         _reflects(contact, update, ("name", "optin", "incomingBlocked"))
         if not update.keys() & {"tagsToAdd", "tagsToRemove"}:
@@ -170,13 +180,14 @@ class PabblyMemory:
         data, query = exchange.reply["data"], exchange.query
         for contact in data["contacts"]:
             self._known(contact)
-        assert len(data["contacts"]) <= min(int(query.get("limit", 25)), 25), "a page of another size"
-        expected = [each for each in self.contacts.values() if _fits(each, query)]
+        expected = [each["mobile"] for each in self.contacts.values() if _fits(each, query)]
         assert data["totalCount"] == len(expected), "another count of contacts found"
-        assert all(_fits(_pabbly(each), query) for each in data["contacts"]), "a contact that was not asked for"
-        if not query.keys() & {"page", "skip"}:
-            size = min(int(query.get("limit", 25)), 25, len(expected))
-            assert len(data["contacts"]) == size, "contacts are left out"
+        if query.get("order") == "-1":
+            expected.reverse()
+        size = min(int(query.get("limit", 25)), 25)
+        start = (int(query["page"]) - 1) * size if "page" in query else int(query.get("skip", 0))
+        listed = [each["mobile"] for each in data["contacts"]]
+        assert listed == expected[start : start + size], "other contacts are listed"
 
 
 @attrs.define
@@ -185,6 +196,9 @@ class EmarsysMemory:
 
     ids: dict[tuple[str, str], set[str]] = attrs.Factory(dict)
     given: set[str] = attrs.Factory(set)
+    there: dict[str, set[str]] = attrs.Factory(lambda: {"contactlist": set(), "source": set()})
+    """The ids of contact lists and sources that were created, by their place in the path."""
+    gone: dict[str, set[str]] = attrs.Factory(lambda: {"contactlist": set(), "source": set()})
 
     def hold(self, exchange: Exchange) -> None:
         if not exchange.accepted or exchange.reply.get("replyCode", 0) != 0:
@@ -196,6 +210,19 @@ class EmarsysMemory:
                 self._looked_up(exchange)
             case "updateContacts" | "deleteContacts":
                 self.ids.clear()
+            case "createContactList" | "createContactSource":
+                kind, own_id = exchange.segments[3], str(exchange.reply["data"]["id"])
+                assert own_id not in self.there[kind] | self.gone[kind], "an id twice"
+                self.there[kind].add(own_id)
+            case "deleteContactList" | "deleteContactSource":
+                kind, own_id = exchange.segments[3], exchange.segments[4]
+                self.there[kind].discard(own_id)
+                self.gone[kind].add(own_id)
+            case "listContactLists" | "listContactSources":
+                kind = exchange.segments[3]
+                listed = {str(each["id"]) for each in exchange.reply["data"]}
+                assert self.there[kind] <= listed, "what was created is not listed"
+                assert not self.gone[kind] & listed, "what was deleted is listed"
 
     def _created(self, exchange: Exchange) -> None:
         data, body = exchange.reply["data"], exchange.body

@@ -190,3 +190,16 @@ def fails_the_third_time() -> Any:
         return reply if next(calls) % 3 else JSONResponse({"replyCode": 1, "replyText": "gone", "data": ""}, 410)
 
     return around
+
+
+def one_late(inner: Any, call: Call) -> Response:
+    skip = call.parameters.get("skip", 0) + 1
+    return inner(attrs.evolve(call, parameters={**call.parameters, "skip": skip}))
+
+
+def in_one_project(inner: Any, call: Call) -> Response:
+    return inner(attrs.evolve(call, parameters={**call.parameters, "project_id": "3"}))
+
+
+def only_says_so(inner: Any, call: Call) -> Response:
+    return JSONResponse({"replyCode": 0, "replyText": "OK", "data": ""})

@@ -123,7 +123,14 @@ def _problem(target: Target, each: Probe, reply: httpx.Response, *, changed: boo
 def probes(target: Target, mock: Running) -> Iterator[Probe]:
     """All probes of a target."""
     document = target.document(strict=False)
-    for operation in operations_of(document):
+    operations = list(operations_of(document))
+    # Before anything is stored: what is empty must be told, too.
+    for operation in operations:
+        if operation.method == "GET":
+            headers = credentials(target, mock, document, operation)
+            path, query = operation.path({}), query_of(operation, {})
+            yield Probe("valid_is_taken", operation.id, "GET", path, query, headers, b"", _TAKEN)
+    for operation in operations:
         headers = credentials(target, mock, document, operation)
         is_form = operation.media_type == _FORM
         encode = urlencode if is_form else json.dumps

@@ -75,7 +75,10 @@ class Walk:
 
     def _choose(self) -> Step:
         if self.next and self.random.random() < 0.6:
-            return self.next.pop(self.random.randrange(max(0, len(self.next) - 10), len(self.next)))
+            step = self.next.pop(self.random.randrange(max(0, len(self.next) - 10), len(self.next)))
+            # Most of what was created stays, so that there is something to list.
+            if not step.operation.startswith(("delete", "remove")) or self.random.random() < 0.4:
+                return step
         names = list(self.operations)
         return Step(self.random.choices(names, [3 if name.startswith("create") else 1 for name in names])[0])
 
@@ -119,6 +122,8 @@ class Walk:
         return place == "path" or name in step.parameters or self.random.random() < 0.15
 
     def _value(self, name: str, step: Step) -> str:
+        if name == "project_id" and self.random.random() < 0.1:
+            return "another-project"
         if name in step.parameters:
             return step.parameters[name]
         seen = self.seen[_ALIKE.get(name, name)]
