@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+ALL = "all"
+"""The list that every contact is on."""
 FRESH: Mapping[str, Any] = {
     "name": "",
     "optin": False,
@@ -15,12 +17,10 @@ FRESH: Mapping[str, Any] = {
     "tags": [],
     "attributes": [],
     "source": "api",
-    "list": ["all"],
+    "list": [ALL],
     "status": "active",
 }
 """What a contact has of which nothing was said."""
-ALL = "all"
-"""The list that every contact is on."""
 
 _SEARCHED_ATTRIBUTES = 2
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from headcount.mock.emarsys.contacts import INTERNAL, Contacts, text_of
+from headcount.mock.emarsys.contacts import INTERNAL, Contacts, key_of, text_of
 from headcount.mock.emarsys.fields import value_problem
 from headcount.mock.emarsys.lists import ContactLists
 from headcount.mock.emarsys.replies import (
@@ -22,6 +22,7 @@ from headcount.mock.emarsys.replies import (
     exists,
     no_value,
     not_found,
+    nothing_to_tell,
     refused_with,
 )
 from headcount.mock.emarsys.sources import Sources
@@ -50,7 +51,7 @@ class ContactCalls:
 
     def create_contacts(self, call: Call) -> Response:
         """Creates each contact whose key value is new; or the one contact that is the body itself."""
-        key_id = _key_id(call.body)
+        key_id = key_of(call.body)
         self._contacts.check_key(key_id)
         if "contacts" not in call.body:
             made = self._create(call, 0, key_id, _single(call.body))
@@ -65,18 +66,16 @@ class ContactCalls:
                 errors[text_of(contact.get(key_id))] = made
             else:
                 ids.append(made)
-        return envelope({"ids": self._shown(ids), **self.shown_errors(errors)})
+        return envelope({"ids": self._shown(ids), **self._shown_errors(errors)})
 
     def update_contacts(self, call: Call) -> Response:
         """Changes each contact that is there; with `create_if_not_exists` creates the others."""
-        key_id = _key_id(call.body)
+        key_id = key_of(call.body)
         creating = call.parameters.get("create_if_not_exists") == 1
         if creating and key_id in INTERNAL:
             raise Refused(2004, "Cannot use id or uid as key on contact creation")
         self._contacts.check_key(key_id)
-        members = None
-        if "contact_list_id" in call.body:
-            members = self._lists.of_contacts(call.body["contact_list_id"])
+        members = self._lists.named_in(call.body)
         if "contacts" not in call.body:
             made = self._update(call, 0, key_id, _single(call.body), creating)
             if isinstance(made, dict):
@@ -94,21 +93,20 @@ class ContactCalls:
             ids.append(made)
             if members is not None:
                 members.add(int(made))
-        return envelope({"ids": self._shown(ids), **self.shown_errors(errors)})
+        return envelope({"ids": self._shown(ids), **self._shown_errors(errors)})
 
     def delete_contacts(self, call: Call) -> Response:
         """Deletes the contact, or each of the contacts, with this value of the key; none where several have it."""
-        key_id = _key_id(call.body)
+        key_id = key_of(call.body)
         self._contacts.check_key(key_id)
-        if "contact_list_id" in call.body:
-            self._lists.of_contacts(call.body["contact_list_id"])
+        self._lists.named_in(call.body)  # refused where there is none such
         if key_id not in call.body:
             raise refused_with(no_value(key_id))
         values = call.body[key_id]
         if not isinstance(values, list):
             if problem := self._delete(call, 0, key_id, text_of(values)):
                 raise refused_with(problem, 404 if "2008" in problem else 400)
-            return envelope(self.empty_data())
+            return nothing_to_tell(self._vendor.switches)
         errors: Errors = {}
         deleted = 0
         for index, value in enumerate(values):
@@ -118,16 +116,13 @@ class ContactCalls:
                 deleted += 1
         if not deleted and self._vendor.switches.none_deleted == "refused":
             raise Refused(2008, "No contact found with the specified external id.")
-        return envelope({"deleted_contacts": deleted, **self.shown_errors(errors)})
+        return envelope({"deleted_contacts": deleted, **self._shown_errors(errors)})
 
-    def shown_errors(self, errors: Errors) -> dict[str, Any]:
+    def _shown_errors(self, errors: Errors) -> dict[str, Any]:
         if errors:
             return {"errors": errors}
         empty: dict[str, dict[str, Any]] = {"absent": {}, "list": {"errors": []}, "map": {"errors": {}}}
         return empty[self._vendor.switches.empty_errors]
-
-    def empty_data(self) -> Any:
-        return {"map": {}, "text": "", "list": []}[self._vendor.switches.empty_data]
 
     def _create(self, call: Call, index: int, key_id: str, contact: Mapping[str, Any]) -> int | Problem:
         key = text_of(contact.get(key_id))
@@ -194,10 +189,6 @@ class ContactCalls:
         if self._vendor.switches.id_order == "reversed":
             shown = shown[::-1]
         return [str(each) for each in shown] if self._vendor.switches.ids == "string" else shown
-
-
-def _key_id(body: Mapping[str, Any]) -> str:
-    return str(body.get("key_id", "") or "3")
 
 
 def _single(body: Mapping[str, Any]) -> dict[str, Any]:

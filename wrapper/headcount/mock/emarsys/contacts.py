@@ -102,6 +102,11 @@ def text_of(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def key_of(body: Mapping[str, Any]) -> str:
+    """The field that a body names its contacts by: the e-mail address where it says nothing."""
+    return str(body.get("key_id", "") or "3")
+
+
 def _key(field_id: str, contact_id: int, contact: Mapping[str, Any]) -> str | None:
     if field_id == "uid":
         return uid_of(contact_id)

@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 from starlette.responses import JSONResponse, Response
 
-from headcount.mock.emarsys.contacts import Contacts, text_of
-from headcount.mock.emarsys.replies import Errors, Refused, ambiguous, envelope, no_value, not_found
+from headcount.mock.emarsys.contacts import Contacts, key_of, text_of
+from headcount.mock.emarsys.replies import Errors, Refused, ambiguous, envelope, no_value, not_found, nothing_to_tell
 from headcount.mock.emarsys.switches import EmarsysSwitches
 from headcount.mock.vendor import Call, Handler, Vendor
 
@@ -52,11 +52,13 @@ class ContactLists:
             "deleteContactList": self.delete_list,
         }
 
-    def of_contacts(self, list_id: int) -> ContactList:
-        """The list that a call about contacts names; it is refused where there is none."""
-        found = self._lists.get(list_id)
+    def named_in(self, body: Mapping[str, Any]) -> ContactList | None:
+        """The list that a call about contacts names, if it names one; it is refused where there is none such."""
+        if "contact_list_id" not in body:
+            return None
+        found = self._lists.get(body["contact_list_id"])
         if found is None:
-            raise Refused(2020, f"Invalid contact list id: {list_id}")
+            raise Refused(2020, f"Invalid contact list id: {body['contact_list_id']}")
         return found
 
     def forget_contact(self, contact_id: int) -> None:
@@ -76,7 +78,7 @@ class ContactLists:
         name = call.body["name"]
         if any(each.name == name for each in self._lists.values()):
             raise Refused(3005, "Contact list with the requested name already exists.")
-        key_id = str(call.body.get("key_id", "") or "3")
+        key_id = key_of(call.body)
         self._contacts.check_key(key_id)
         made = ContactList(name, call.body.get("description", ""))
         list_id = next(self._next_id)
@@ -114,7 +116,7 @@ class ContactLists:
     def delete_list(self, call: Call) -> Response:
         self._at(call)
         del self._lists[call.parameters["listId"]]
-        return envelope({"map": {}, "text": "", "list": []}[self._vendor.switches.empty_data])
+        return nothing_to_tell(self._vendor.switches)
 
     def _at(self, call: Call) -> ContactList:
         found = self._lists.get(call.parameters["listId"])

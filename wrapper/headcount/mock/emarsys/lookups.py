@@ -67,9 +67,7 @@ class Lookups:
         """The ids of the contacts with these values of the key field; they join a list where one is named."""
         key_id = str(call.body["key_id"])
         self._contacts.check_key(key_id)
-        members = None
-        if "contact_list_id" in call.body:
-            members = self._lists.of_contacts(call.body["contact_list_id"])
+        members = self._lists.named_in(call.body)
         ids: dict[str, str | list[str]] = {}
         errors: Errors = {}
         for value in map(text_of, call.body["external_ids"]):

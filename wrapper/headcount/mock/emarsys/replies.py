@@ -7,6 +7,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
+from headcount.mock.emarsys.switches import EmarsysSwitches
+
 Errors = dict[str, dict[str, str]]
 """Messages by code, by the value of the key field."""
 
@@ -28,7 +30,13 @@ class UnknownKey(Exception):
 
 
 def envelope(data: Any, code: int = 0, text: str = "OK", status: int = 200) -> Response:
+    """A reply as every call but one has it."""
     return JSONResponse({"replyCode": code, "replyText": text, "data": data}, status)
+
+
+def nothing_to_tell(switches: EmarsysSwitches) -> Response:
+    """A success without anything to say."""
+    return envelope({"map": {}, "text": "", "list": []}[switches.empty_data])
 
 
 def refused_reply(code: int, text: str, status: int = 400, headers: Mapping[str, str] | None = None) -> Response:
@@ -39,6 +47,7 @@ def refused_reply(code: int, text: str, status: int = 400, headers: Mapping[str,
 
 
 def no_key_id(key_id: str) -> dict[str, Any]:
+    """The data of a reply that tells of an unknown key field among the errors of contacts."""
     return {"ids": [], "errors": {"<NO_KEY_ID>": {"2004": f"Invalid key field id: {key_id}"}}}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from headcount.mock.emarsys.replies import Refused, envelope
+from headcount.mock.emarsys.replies import Refused, envelope, nothing_to_tell
 from headcount.mock.emarsys.switches import EmarsysSwitches
 from headcount.mock.vendor import Call, Handler, Vendor
 
@@ -45,4 +45,4 @@ class Sources:
     def delete_source(self, call: Call) -> Response:
         if self._names.pop(call.parameters["sourceId"], None) is None:
             raise Refused(7002, "The requested external source does not exist.")
-        return envelope({"map": {}, "text": "", "list": []}[self._vendor.switches.empty_data])
+        return nothing_to_tell(self._vendor.switches)
