@@ -15,7 +15,7 @@ from tests.fuzz.targets import TARGETS, running
 from tests.fuzz.variants import VARIANTS, Variant, answers, off
 
 PHASES = ("examples", "fuzzing")
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100")) // 7
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100")) // 10
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 SPEC = os.environ.get("FUZZ_SPEC", "")
 ANSWERS = [
