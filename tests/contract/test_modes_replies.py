@@ -296,6 +296,14 @@ LEFT_OVER: Mapping[str, tuple[object, Mapping[str, Any], list[tuple[Status, Kind
         {"ids": {B: "12"}, "errors": {A: ABSENT, C: ABSENT}},
         [(UPDATED, None), (NOT_SENT, Kind.UNANSWERED), (UPDATED, None)],
     ),
+    "no count, an error for nobody": ({"errors": {"x@example.com": ABSENT}}, NOBODY, [(UNKNOWN, Kind.NOT_FOUND)] * 3),
+    "no count, errors in a list": (
+        {"errors": [{"key": A, "errorCode": "2008", "errorMsg": "No contact found"}]},
+        NOBODY,
+        [(UNKNOWN, Kind.NOT_FOUND)] * 3,
+    ),
+    "no count, errors a text": ({"errors": "two were not found"}, NOBODY, [(UNKNOWN, Kind.NOT_FOUND)] * 3),
+    "a count that is none": ({"deleted_contacts": [A]}, NOBODY, [(UNKNOWN, Kind.NOT_FOUND)] * 3),
     "a silent look-up": ({"deleted_contacts": 2}, {"ids": []}, [(UNKNOWN, Kind.UNANSWERED)] * 3),
 }
 

@@ -47,9 +47,11 @@ class _NothingDone:
 
 @attrs.frozen
 class _Deleted:
-    """For a look-up: it has taken the keys to delete. `count` is how many contacts it deleted, if it says so."""
+    """For a look-up: it has taken the keys to delete. `count` is how many contacts it deleted, if it says so; `sure`,
+    whether all that it says could be read and told to a contact."""
 
     count: int | None
+    sure: bool
 
 
 def read(batch: Batch, reply: Reply, mode: str) -> Judgement:
@@ -71,7 +73,7 @@ def read(batch: Batch, reply: Reply, mode: str) -> Judgement:
         error = _read_error(raw, mode)
         said[position] = error.said(texts.masked(error.text, position), texts.code(error.code), reply)
     if mode == "delete":
-        return _with_deleted(batch, data, said, sure=readable and sure and envelope.data is not None)
+        return _with_deleted(batch, data, said, sure=readable and sure, silent=envelope.data is None)
     return _with_ids(batch, data, said, mode, sure=readable and sure)
 
 
@@ -94,7 +96,9 @@ def _with_ids(batch: Batch, data: Mapping[str, Any], said: dict[int, Said], mode
     return answered(batch, [said.get(position, plain) for position in range(len(batch))], hint=told, vendor_ids=ids)
 
 
-def _with_deleted(batch: Batch, data: Mapping[str, Any], said: dict[int, Said], *, sure: bool) -> Judgement:
+def _with_deleted(
+    batch: Batch, data: Mapping[str, Any], said: dict[int, Said], *, sure: bool, silent: bool
+) -> Judgement:
     """The contacts that no error names are deleted, if the vendor counts as many, or there is but one.
 
     It skips a key that several contacts have, and does not document how it tells.
@@ -102,9 +106,10 @@ def _with_deleted(batch: Batch, data: Mapping[str, Any], said: dict[int, Said], 
     number = str(data.get("deleted_contacts"))
     count = int(number) if number.isdecimal() and len(number) < 10 else None
     rest = [position for position in range(len(batch)) if position not in said]
-    if sure and (count == len(rest) or (count is None and len(batch) == 1)):
+    sure = sure and (count is not None or data.get("deleted_contacts") is None)
+    if sure and not silent and (count == len(rest) or (count is None and len(batch) == 1)):
         said |= dict.fromkeys(rest, Said(Status.UPDATED))
-    return answered(batch, [said.get(position) for position in range(len(batch))], hint=_Deleted(count))
+    return answered(batch, [said.get(position) for position in range(len(batch))], hint=_Deleted(count, sure))
 
 
 def _read_refusal(batch: Batch, reply: Reply, envelope: _Envelope, mode: str) -> Judgement:
@@ -184,7 +189,7 @@ def read_look_up(batch: Batch, reply: Reply, hint: object, mode: str) -> Judgeme
     ids = {position: _texts(found.get(position)) for position in range(len(batch))}
     gone = {position for position, code in codes.items() if code == "2008" and not ids[position]}
     several = {position for position, code in codes.items() if code == "2010" or len(ids[position]) > 1}
-    all_deleted = isinstance(hint, _Deleted) and hint.count in (None, len(gone))
+    all_deleted = isinstance(hint, _Deleted) and (hint.count == len(gone) or (hint.count is None and hint.sure))
     told = hint if isinstance(hint, dict) else {}
     said: list[Said | None] = []
     for position, key in enumerate(batch.keys):
