@@ -12,7 +12,8 @@ from headcount.auth import BearerKey, Secret
 from headcount.destinations import Emarsys, Pabbly
 from headcount.errors import UsageError
 from headcount.loading import load
-from headcount.records.encode import Encoder, contact_of, contact_rows, flat_attributes, is_neutral
+from headcount.records.contacts import contact_of, contact_rows, flat_attributes, is_neutral
+from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
 from headcount.records.rows import Rows
 

@@ -11,7 +11,8 @@ import msgspec
 
 from headcount.contact import Contact
 from headcount.core.prepared import Prepared
-from headcount.records.encode import Encoder, contact_rows
+from headcount.records.contacts import contact_rows
+from headcount.records.encode import Encoder
 from headcount.records.rows import Rows, Unshown
 from headcount.run_folder import InputCopy
 

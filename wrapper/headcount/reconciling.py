@@ -14,7 +14,8 @@ from headcount.errors import JournalError, UsageError
 from headcount.inputs import ObjectsInput
 from headcount.loading import Asking, Progress, conclude_objects, mode_of_objects, start
 from headcount.outcome import Report, Status
-from headcount.records.encode import Encoder, contact_of, is_neutral
+from headcount.records.contacts import contact_of, is_neutral
+from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
 from headcount.run_folder import InputCopy, RunFolder, has_run
 from headcount.settings import Settings

@@ -22,7 +22,8 @@ from headcount.inputs import RowsInput
 from headcount.journal.sqlite import SqliteJournal
 from headcount.loading import OBJECTS, Asking, Load, Progress, start
 from headcount.outcome import Kind, Problem, Report
-from headcount.records.encode import Encoder, flat_attributes
+from headcount.records.contacts import flat_attributes
+from headcount.records.encode import Encoder
 from headcount.records.mapping import ColumnMap
 from headcount.records.rows import Rows
 from headcount.run_folder import RunFolder
