@@ -101,7 +101,7 @@ def test_every_reply_code_has_a_name_and_there_is_no_other() -> None:
     assert {place(row) for row in rows()} == known
 
 
-@pytest.mark.parametrize(("where", "names"), MEANINGS.items(), ids=str)
+@pytest.mark.parametrize(("where", "names"), MEANINGS.items(), ids=map(str, MEANINGS))
 def test_a_code_with_several_meanings_has_a_name_for_each(where: tuple[int, int], names: set[str]) -> None:
     found = [row["name"] for row in rows() if (row["http"], row["code"]) == where and not row.get("item")]
     assert sorted(found) == sorted(names)
