@@ -17,6 +17,7 @@ from headcount.core.retry import Repeat
 from headcount.destinations.account import Account, Said, answered, option_parameters
 from headcount.errors import UsageError
 from headcount.outcome import Kind, Problem, Status
+from headcount.records.check import KeyCheck
 from headcount.records.fields import Field
 from headcount.records.members import MemberLayout
 
@@ -88,6 +89,11 @@ def test_an_id_that_is_the_contacts_own_text_is_none() -> None:
     assert answer.answer is not None and answer.answer.vendor_ids == [None, None, None]
 
 
+def test_one_word_may_stand_for_all_with_the_ids_beside_it() -> None:
+    answer = answered(BATCH, [Said(Status.CREATED, vendor_id=9)] * 3, vendor_ids=[1, None, "x"]).answer
+    assert answer is not None and answer.vendor_ids == ["1", None, "x"]
+
+
 LAYOUT = MemberLayout(
     vendor="Plain",
     key_field="ref",
@@ -104,6 +110,20 @@ def test_a_contact_is_an_object_with_a_member_for_each_field() -> None:
     assert records[1:] == [{"ref": "a1", "name": "Ann"}, {"name": "Bob", "more": {"city": "y"}}]
     assert [LAYOUT.missing_key(record) for record in records] == [None, None, "ref"]
     assert LAYOUT.identify(records) == (["A1", "a1", ""], [("a1",), ("a1",), ("",)])
+
+
+def test_a_member_below_a_dot_takes_what_its_field_takes() -> None:
+    field = Field("lists.", str.split, takes_list=True)
+    layout = MemberLayout(vendor="Plain", fields=[field], neutral={}, key_field="ref")
+    assert layout.field("lists.colours") == Field("lists.colours", str.split, takes_list=True)
+
+
+def test_a_key_alone_is_checked_by_a_spec_from_outside_too() -> None:
+    document = {"components": {"schemas": {"Ref": {"type": "string", "maxLength": 3}}}}
+    check = KeyCheck(document, "ref", "#/components/schemas/Ref")
+    assert check.problem({"ref": "abc"}) is None
+    for wrong in ({"ref": "abcd"}, {"ref": 1}, {}, {"ref": "abc", "name": "x"}):
+        assert check.problem(wrong) is not None
 
 
 @pytest.mark.parametrize("path", ["mail", "more.", "more", "name.x", ""])

@@ -62,24 +62,30 @@ class ContactCheck(SchemaCheck):
     """
 
     def __init__(self, spec: str | Mapping[str, Any], schema: str = "Contact") -> None:
-        document = specs.load(spec) if isinstance(spec, str) else spec
-        super().__init__(document["components"]["schemas"][schema], document["components"])
+        components = _components(spec)
+        super().__init__(components["schemas"][schema], components)
 
 
 class KeyCheck(SchemaCheck):
     """The check of a contact that is its key alone, as one to delete is.
 
-    `field` is the key's, `value` refers to the schema of its value in the compiled spec of this name.
+    `spec` is as in `ContactCheck`, `field` is the key's, and `value` refers to the schema of its value in the spec.
     """
 
-    def __init__(self, spec: str, field: str, value: str) -> None:
+    def __init__(self, spec: str | Mapping[str, Any], field: str, value: str) -> None:
         schema = {
             "type": "object",
             "required": [field],
             "additionalProperties": False,
             "properties": {field: {"$ref": value}},
         }
-        super().__init__(schema, specs.load(spec)["components"])
+        super().__init__(schema, _components(spec))
+
+
+def _components(spec: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    document = specs.load(spec) if isinstance(spec, str) else spec
+    components: Mapping[str, Any] = document["components"]
+    return components
 
 
 def text_values(record: object, path: Sequence[str] = ()) -> dict[str, str]:

@@ -15,7 +15,7 @@ from headcount.records.fields import Field, Record
 class MemberLayout:
     """A contact is an object whose members are `fields`; `key_field` is the one that identifies it.
 
-    A field whose path ends with a dot, such as `attributes.`, is an object with members of any name, each a text.
+    A field whose path ends with a dot, such as `attributes.`, is an object with members of any name, each read alike.
     `neutral` says which field a neutral column reaches. `folds_case` is whether two keys that differ in upper and
     lower case alone are one to the vendor. `vendor` is its name, for people.
     """
@@ -35,7 +35,7 @@ class MemberLayout:
             if path == field.path and not path.endswith("."):
                 return field
             if field.path.endswith(".") and path.startswith(field.path) and path != field.path:
-                return Field(path, field.read)
+                return attrs.evolve(field, path=path)
         names = ", ".join(f"{field.path}NAME" if field.path.endswith(".") else field.path for field in self.fields)
         raise UsageError(f"{path!r} is no field of {self.vendor}; the fields are {names}")
 
