@@ -129,6 +129,13 @@ def test_where_some_are_new_a_look_up_says_which(ids: list[Any]) -> None:
     assert len(server.calls_to("checkids")) == 1
 
 
+def test_one_id_is_not_of_two_new_contacts() -> None:
+    with VendorServer(calls(ok({"ids": [11, 11]}), ok({"ids": {A: "11", B: "12"}}))) as server:
+        assert told(run(server, "upsert", A, B)) == [(CREATED, "11"), (UNKNOWN, "12")]
+    with VendorServer(calls(ok({"ids": [11, 11]}), ok({"ids": {A: "11", B: "11"}}))) as server:
+        assert told(run(server, "upsert", A, B)) == [(UNKNOWN, "11"), (UNKNOWN, "11")]
+
+
 @pytest.mark.parametrize("look_up", [*UNREADABLE.values(), raw("", 404)], ids=[*UNREADABLE, "404"])
 def test_where_the_look_up_fails_nobody_is_called_new(look_up: bytes) -> None:
     with VendorServer(calls(ok({"ids": ["11", 12]}), look_up)) as server:

@@ -5,6 +5,7 @@ What is said of replies is the vendor's page unless marked; specs/README.md has 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -86,7 +87,7 @@ def _with_ids(batch: Batch, data: Mapping[str, Any], said: dict[int, Said], mode
     texts, statuses = _ids(data.get("ids"), mode)
     rest = [position for position in range(len(batch)) if position not in said]
     told = dict(zip(texts, statuses, strict=True))
-    alike = len(set(statuses)) == 1 and (mode != "create" or len(told) == len(rest))
+    alike = len(set(statuses)) == 1 and (Status.CREATED not in statuses or len(told) == len(rest))
     if len(texts) != len(rest) or not sure or not alike:
         return answered(batch, [said.get(position) for position in range(len(batch))], hint=told)
     ids: list[str | None] = [None] * len(batch)
@@ -187,6 +188,7 @@ def read_look_up(batch: Batch, reply: Reply, hint: object, mode: str) -> Judgeme
     errors, _ = _named(batch, _errors(data.get("errors"))[0], several=True)
     codes = {position: _read_error(raw, mode).code for position, raw in errors.items()}
     ids = {position: _texts(found.get(position)) for position in range(len(batch))}
+    owners = Counter(text for texts in ids.values() for text in texts)
     gone = {position for position, code in codes.items() if code == "2008" and not ids[position]}
     several = {position for position, code in codes.items() if code == "2010" or len(ids[position]) > 1}
     all_deleted = isinstance(hint, _Deleted) and (hint.count == len(gone) or (hint.count is None and hint.sure))
@@ -194,7 +196,8 @@ def read_look_up(batch: Batch, reply: Reply, hint: object, mode: str) -> Judgeme
     said: list[Said | None] = []
     for position, key in enumerate(batch.keys):
         there = ids[position] if codes.get(position) != "2008" else []
-        own = told.get(there[0]) if len(there) == 1 and batch.keys.count(key) == 1 else None
+        alone = len(there) == 1 and owners[there[0]] == 1 and batch.keys.count(key) == 1
+        own = told.get(there[0]) if alone else None
         if position in gone:
             said.append(_absent(hint, mode, reply, all_deleted=all_deleted))
         elif position in several and mode in ("update", "delete"):
