@@ -317,6 +317,16 @@ def test_failed_contacts_are_told_with_the_vendors_reason(
     assert len(server.calls) == 1
 
 
+@pytest.mark.parametrize("mobile", [A, A[2:]])
+def test_who_is_created_and_failed_at_once_is_read_back(mobile: str) -> None:
+    data = saved(mobile, B, failedCount=1, failedContacts=[{"mobile": A, "error": "Invalid mobile number"}])
+    with VendorServer(two_calls(ok(data), found(stored(A)))) as server:
+        assert [outcome.status for outcome in run(server, people(A, B))] == [Status.EXISTING, Status.CREATED]
+    with VendorServer(two_calls(ok(data), raw("", 500))) as server:
+        outcomes = run(server, people(A, B), deadline=0.5)
+        assert [outcome.status for outcome in outcomes] == [Status.UNKNOWN, Status.CREATED]
+
+
 def test_failures_of_two_sorts_without_a_mobile_are_told_apart_by_a_read_back() -> None:
     failed = [{"error": "Duplicate contact"}, {"error": "Invalid tag"}]
     create = ok(saved(A, failedCount=2, failedContacts=failed))

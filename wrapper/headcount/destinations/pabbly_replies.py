@@ -188,11 +188,13 @@ def _matched(batch: Batch, reply: Reply, result: _Result, refusal: str | None) -
     answer = Answer.same(len(batch), Status.UNKNOWN, SILENT)
     contacts = Texts(batch)
     places = _places(batch)
+    saved: dict[str, int] = {}
     strays = 0
     named = []
     for entry in created:
         place = places.pop(digits(entry.mobile), None)
         if place is not None:
+            saved[digits(entry.mobile)] = place
             _enter(answer, place, Status.CREATED)
         elif _is_number(entry.mobile):
             named.append(digits(entry.mobile))
@@ -206,12 +208,16 @@ def _matched(batch: Batch, reply: Reply, result: _Result, refusal: str | None) -
         if key is None:
             others += 1
         else:
-            _enter(answer, places.pop(key), Status.CREATED)
+            saved[key] = places.pop(key)
+            _enter(answer, saved[key], Status.CREATED)
     # Failures that are counted and not listed have no text.
     texts = [refusal] * max(0, (failures or 0) - len(failed))
     for failure in failed:
-        place = places.pop(digits(failure.mobile), None)
-        if place is None:
+        key = digits(failure.mobile)
+        place = places.pop(key, None)
+        if key in saved:  # saved and failed at once: neither is believed
+            _enter(answer, saved[key], Status.UNKNOWN, SILENT)
+        elif place is None:
             texts.append(failure.text or refusal)
         else:
             _enter(answer, place, *_failure(failure.text or refusal, contacts, place, reply))
