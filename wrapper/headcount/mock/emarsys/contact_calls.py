@@ -43,6 +43,7 @@ class ContactCalls:
         self._races = vendor.switches.races
 
     def operations(self) -> Mapping[str, Handler]:
+        """The handlers by operationId."""
         return {
             "createContacts": self.create_contacts,
             "updateContacts": self.update_contacts,

@@ -31,6 +31,7 @@ class Contacts:
             raise UnknownKey(key_id)
 
     def has_field(self, field_id: str) -> bool:
+        """Whether the account has this field."""
         fields = self._vendor.switches.fields
         return fields is None or field_id in fields
 
@@ -40,6 +41,7 @@ class Contacts:
             yield int(contact_id), contact
 
     def get(self, contact_id: int) -> Mapping[str, Any]:
+        """The contact with this id; nothing where there is none."""
         contact: Mapping[str, Any] = self._vendor.store.get(str(contact_id)) or {}
         return contact
 
@@ -75,6 +77,7 @@ class Contacts:
                     self._enter(field_id, contact_id, stored)
 
     def delete(self, call: Call, index: int, key_id: str, key: str, contact_id: int) -> None:
+        """Deletes a contact that is there."""
         before = self.get(contact_id)
         self._vendor.remove(call, index, key, str(contact_id), {key_id: key})
         for field_id in self._by_field:

@@ -100,6 +100,7 @@ class Fields:
         self._vendor = vendor
 
     def operations(self) -> Mapping[str, Handler]:
+        """The handlers by operationId."""
         return {
             "listFields": self.list_fields,
             "listTranslatedFields": self.list_fields,
@@ -118,9 +119,11 @@ class Fields:
         )
 
     def list_choices(self, call: Call) -> Response:
+        """The choices of one field."""
         return envelope(self._choices(str(call.parameters["fieldId"])))
 
     def list_choices_of_several(self, call: Call) -> Response:
+        """The choices of each of the fields, by its id."""
         return envelope({field_id: self._choices(field_id) for field_id in call.parameters["fields"].split(",")})
 
     def _fields(self) -> dict[str, FieldInfo]:

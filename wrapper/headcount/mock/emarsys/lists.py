@@ -42,6 +42,7 @@ class ContactLists:
         self._next_id = itertools.count(500_001)
 
     def operations(self) -> Mapping[str, Handler]:
+        """The handlers by operationId."""
         return {
             "listContactLists": self.list_lists,
             "createContactList": self.create_list,
@@ -67,6 +68,7 @@ class ContactLists:
             each.members.pop(contact_id, None)
 
     def list_lists(self, call: Call) -> Response:
+        """Every list, in the order in which they came."""
         return envelope(
             [
                 {"id": str(list_id), "name": each.name, "created": _CREATED, "type": 0}
@@ -75,6 +77,7 @@ class ContactLists:
         )
 
     def create_list(self, call: Call) -> Response:
+        """A new list, and in it the contacts that are named."""
         name = call.body["name"]
         if any(each.name == name for each in self._lists.values()):
             raise Refused(3005, "Contact list with the requested name already exists.")
@@ -91,18 +94,21 @@ class ContactLists:
         return envelope({"id": list_id, "errors": errors or []})
 
     def add_contacts(self, call: Call) -> Response:
+        """How many of the contacts were not on the list before."""
         members, key_id = self._named(call)
         found, errors = self._found(key_id, call.body["external_ids"])
         inserted = sum(members.add(contact_id) for contact_id in found)
         return envelope({"inserted_contacts": inserted, "errors": errors or []})
 
     def remove_contacts(self, call: Call) -> Response:
+        """How many of the contacts were on the list."""
         members, key_id = self._named(call)
         found, errors = self._found(key_id, call.body["external_ids"])
         removed = sum(members.members.pop(contact_id, 0) is None for contact_id in found)
         return envelope({"deleted_contacts": removed, "errors": errors or []})
 
     def count_contacts(self, call: Call) -> Response:
+        """How many contacts are on the list."""
         return envelope(len(self._at(call).members))
 
     def list_contacts(self, call: Call) -> Response:
@@ -114,6 +120,7 @@ class ContactLists:
         return JSONResponse(page)
 
     def delete_list(self, call: Call) -> Response:
+        """The list is gone; its contacts stay."""
         self._at(call)
         del self._lists[call.parameters["listId"]]
         return nothing_to_tell(self._vendor.switches)

@@ -32,6 +32,7 @@ class Lookups:
         self._vendor, self._contacts, self._lists = vendor, contacts, lists
 
     def operations(self) -> Mapping[str, Handler]:
+        """The handlers by operationId."""
         return {
             "getContactData": self.get_contact_data,
             "checkContactIds": self.check_contact_ids,
@@ -86,6 +87,7 @@ class Lookups:
         return envelope({"ids": ids or [], "errors": errors or []})
 
     def get_contact_id(self, call: Call) -> Response:
+        """The id of the one contact with this value of the key, both in the path."""
         key_id, _, value = call.parameters["key"].partition("=")
         self._contacts.check_key(key_id)
         if not value:

@@ -52,18 +52,22 @@ def no_key_id(key_id: str) -> dict[str, Any]:
 
 
 def not_found(key_id: str, value: str) -> dict[str, str]:
+    """No contact has this value of the key."""
     return {"2008": f"No contact found with the external id: {key_id} - {value}"}
 
 
 def ambiguous(key_id: str, value: str) -> dict[str, str]:
+    """Several contacts have this value of the key."""
     return {"2010": f"More contacts found with the external id: {key_id} - {value}"}
 
 
 def exists(key_id: str) -> dict[str, str]:
+    """A contact that is to be created is there."""
     return {"2009": f"Contact with the external id already exists: {key_id}"}
 
 
 def no_value(key_id: str) -> dict[str, str]:
+    """The contact has no value of the key."""
     return {"2005": f"No value provided for key field: {key_id}"}
 
 

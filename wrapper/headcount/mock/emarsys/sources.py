@@ -21,6 +21,7 @@ class Sources:
         self._next_id = itertools.count(101)
 
     def operations(self) -> Mapping[str, Handler]:
+        """The handlers by operationId."""
         return {
             "listContactSources": self.list_sources,
             "createContactSource": self.create_source,
@@ -28,13 +29,16 @@ class Sources:
         }
 
     def has(self, source_id: object) -> bool:
+        """Whether a contact may name this source."""
         known = self._vendor.switches.sources
         return known is None or str(source_id) in known or str(source_id) in map(str, self._names)
 
     def list_sources(self, call: Call) -> Response:
+        """Every source that was created."""
         return envelope([{"id": str(source_id), "name": name} for source_id, name in self._names.items()])
 
     def create_source(self, call: Call) -> Response:
+        """A new source; its name may not be taken."""
         name = call.body["name"]
         if name in self._names.values():
             raise Refused(7001, "An external event with the requested name already exists.")
@@ -43,6 +47,7 @@ class Sources:
         return envelope({"id": source_id})
 
     def delete_source(self, call: Call) -> Response:
+        """The source is gone."""
         if self._names.pop(call.parameters["sourceId"], None) is None:
             raise Refused(7002, "The requested external source does not exist.")
         return nothing_to_tell(self._vendor.switches)
