@@ -22,10 +22,9 @@ from headcount.errors import (
     UnknownOutcomeError,
 )
 from headcount.outcome import Kind, Problem
-from headcount.records.decode import json_value
+from headcount.records.decode import guarded, json_value
 
 T = TypeVar("T")
-U = TypeVar("U")
 
 _REFUSALS: Mapping[Kind, type[RefusedError]] = {
     Kind.NOT_FOUND: NotFoundError,
@@ -43,7 +42,7 @@ def result(
     """
     judgement = _judged(reply, refusal)
     if judgement is None:
-        found = _guarded(lambda: [_read(operation, reply, read)], None)
+        found = guarded(lambda: [_read(operation, reply, read)], None)
         if found is not None:
             return found[0]
         judgement = unreadable(reply)
@@ -90,7 +89,7 @@ def _judged(reply: Reply, refusal: Callable[[], Judgement | None]) -> Judgement 
     if reply.successful and not reply.handed_over:
         return unreadable(reply, "the reply came before the request was whole")
     by_status = judge_status(reply)
-    judgement = _guarded(refusal, by_status)
+    judgement = guarded(refusal, by_status)
     return by_status if judgement is None and not reply.successful else judgement
 
 
@@ -104,13 +103,6 @@ def _read(operation: Operation, reply: Reply, read: Callable[[int, Any], T]) -> 
     if check.problem(value) is not None or not operation.answers(reply.status, value):
         raise ValueError("not what the spec says")
     return read(reply.status, value)
-
-
-def _guarded(read: Callable[[], T], otherwise: U) -> T | U:
-    try:
-        return read()
-    except Exception:  # noqa: BLE001 a reply that breaks its reader is unreadable, never a traceback
-        return otherwise
 
 
 def _retry_later(text: str, judgement: Judgement, headers: Mapping[str, str]) -> RetryLaterError:

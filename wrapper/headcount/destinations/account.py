@@ -17,9 +17,10 @@ from headcount.core.answers import Judgement, Meaning, judge_status
 from headcount.core.batches import Answer, Batch, Envelope, Limits
 from headcount.core.exchange import Reply, Request
 from headcount.core.jobs import Behaviour
-from headcount.destinations.base import SILENT, check_mode, guarded, identifiers
+from headcount.destinations.base import SILENT, check_mode, identifiers
 from headcount.outcome import Kind, Problem, Status
 from headcount.records.check import SchemaCheck
+from headcount.records.decode import guarded
 from headcount.records.fields import Layout
 from headcount.transport import Auth
 
@@ -72,7 +73,7 @@ class Account(ABC):
         """What a reply says of the batch. One that makes this raise, whatever it is, is judged by its status."""
 
     def read(self, batch: Batch, reply: Reply) -> Judgement:
-        return guarded(lambda: self.judge(batch, reply), lambda: judge_status(reply))
+        return guarded(lambda: self.judge(batch, reply), None) or judge_status(reply)
 
     def confirms(self, key: str) -> bool:
         """Yes: the vendor has one contact of a key. Of interest where a vendor takes contacts and works later."""
@@ -87,7 +88,7 @@ class Account(ABC):
         raise NotImplementedError(f"{self.name} cannot be asked")
 
     def read_look_up(self, batch: Batch, reply: Reply, hint: object) -> Judgement:
-        return guarded(lambda: self.judge_look_up(batch, reply, hint), lambda: judge_status(reply))
+        return guarded(lambda: self.judge_look_up(batch, reply, hint), None) or judge_status(reply)
 
     def refusal(self, reply: Reply, told: Batch) -> Judgement | None:
         """What the reply to a single call says if the vendor refuses it, inside a 2xx too; None for a success, and for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import contains
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -246,11 +246,3 @@ def _matching(pattern: re.Pattern[str], value: object) -> str | None:
         return None
     text = str(value)
     return text if pattern.fullmatch(text) else None
-
-
-def guarded(read: Callable[[], Judgement], otherwise: Callable[[], Judgement]) -> Judgement:
-    """What `read` makes of a reply; `otherwise` when it fails in any way: a reply can hold anything."""
-    try:
-        return read()
-    except Exception:  # noqa: BLE001 a reply that breaks its reader is unreadable, never a traceback
-        return otherwise()

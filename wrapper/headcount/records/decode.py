@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 def json_value(body: bytes) -> Any:
@@ -24,6 +26,14 @@ def decoded(body: bytes, shape: type[T]) -> T | None:
         return msgspec.convert(json_value(body), shape, strict=False)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
         return None
+
+
+def guarded(read: Callable[[], T], otherwise: U) -> T | U:
+    """What `read` makes of a reply; `otherwise` when it fails in any way, for a reply can hold anything."""
+    try:
+        return read()
+    except Exception:  # noqa: BLE001 a reply that breaks its reader is unreadable, never a traceback
+        return otherwise
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
