@@ -156,7 +156,7 @@ class Operations:
     ) -> ContactReply:
         """Update Contact
 
-        Updates one contact. What is not given stays as it is.
+        Updates one contact. That what is not given stays as it is, is inferred.
         """
         return self._call(
             "put",
@@ -309,7 +309,7 @@ class AsyncOperations:
     ) -> ContactReply:
         """Update Contact
 
-        Updates one contact. What is not given stays as it is.
+        Updates one contact. That what is not given stays as it is, is inferred.
         """
         return await self._call(
             "put",

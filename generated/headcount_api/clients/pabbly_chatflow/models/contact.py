@@ -19,7 +19,7 @@ T = TypeVar("T", bound="Contact")
 
 @_attrs_define
 class Contact:
-    """A contact to be created. Its mobile identifies it.
+    """A contact to be created. That its mobile identifies it is inferred.
 
     Attributes:
         mobile (str): Phone number with the dialing code.

@@ -18,7 +18,7 @@ T = TypeVar("T", bound="UpdateContactRequest")
 
 @_attrs_define
 class UpdateContactRequest:
-    """What becomes of a contact. Members that are not given stay as they are.
+    """What becomes of a contact.
 
     Attributes:
         mobile (str | Unset): Phone number with the dialing code. That a contact keeps at least one digit is inferred.

@@ -172,8 +172,7 @@ class Operations:
     ) -> StoredContact:
         """Update a contact
 
-        Replaces the members that `update_mask` names, each as a whole. Without a mask, the members that the
-        body has and that are not empty.
+        Replaces the members that `update_mask` names. What happens without a mask is not documented.
         """
         return self._call(
             "patch",
@@ -386,7 +385,7 @@ class Operations:
     ) -> Webhook:
         """Update a webhook
 
-        Replaces the members that `update_mask` names, without a mask those that the body has.
+        Replaces the members that `update_mask` names. What happens without a mask is not documented.
         """
         return self._call(
             "patch",
@@ -524,8 +523,7 @@ class AsyncOperations:
     ) -> StoredContact:
         """Update a contact
 
-        Replaces the members that `update_mask` names, each as a whole. Without a mask, the members that the
-        body has and that are not empty.
+        Replaces the members that `update_mask` names. What happens without a mask is not documented.
         """
         return await self._call(
             "patch",
@@ -738,7 +736,7 @@ class AsyncOperations:
     ) -> Webhook:
         """Update a webhook
 
-        Replaces the members that `update_mask` names, without a mask those that the body has.
+        Replaces the members that `update_mask` names. What happens without a mask is not documented.
         """
         return await self._call(
             "patch",

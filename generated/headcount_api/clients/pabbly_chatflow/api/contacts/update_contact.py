@@ -128,12 +128,11 @@ def sync_detailed(
 ) -> Response[ContactReply | ErrorReply]:
     """Update Contact
 
-     Updates one contact. What is not given stays as it is.
+     Updates one contact. That what is not given stays as it is, is inferred.
 
     Args:
         id (str):
-        body (UpdateContactRequest): What becomes of a contact. Members that are not given stay as
-            they are.
+        body (UpdateContactRequest): What becomes of a contact.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -163,12 +162,11 @@ def sync(
 ) -> ContactReply | ErrorReply | None:
     """Update Contact
 
-     Updates one contact. What is not given stays as it is.
+     Updates one contact. That what is not given stays as it is, is inferred.
 
     Args:
         id (str):
-        body (UpdateContactRequest): What becomes of a contact. Members that are not given stay as
-            they are.
+        body (UpdateContactRequest): What becomes of a contact.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -193,12 +191,11 @@ async def asyncio_detailed(
 ) -> Response[ContactReply | ErrorReply]:
     """Update Contact
 
-     Updates one contact. What is not given stays as it is.
+     Updates one contact. That what is not given stays as it is, is inferred.
 
     Args:
         id (str):
-        body (UpdateContactRequest): What becomes of a contact. Members that are not given stay as
-            they are.
+        body (UpdateContactRequest): What becomes of a contact.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -226,12 +223,11 @@ async def asyncio(
 ) -> ContactReply | ErrorReply | None:
     """Update Contact
 
-     Updates one contact. What is not given stays as it is.
+     Updates one contact. That what is not given stays as it is, is inferred.
 
     Args:
         id (str):
-        body (UpdateContactRequest): What becomes of a contact. Members that are not given stay as
-            they are.
+        body (UpdateContactRequest): What becomes of a contact.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -140,8 +140,7 @@ def sync_detailed(
 ) -> Response[ErrorReply | StoredContact]:
     """Update a contact
 
-     Replaces the members that `update_mask` names, each as a whole. Without a mask, the members that the
-    body has and that are not empty.
+     Replaces the members that `update_mask` names. What happens without a mask is not documented.
 
     Args:
         project_id (str):
@@ -181,8 +180,7 @@ def sync(
 ) -> ErrorReply | StoredContact | None:
     """Update a contact
 
-     Replaces the members that `update_mask` names, each as a whole. Without a mask, the members that the
-    body has and that are not empty.
+     Replaces the members that `update_mask` names. What happens without a mask is not documented.
 
     Args:
         project_id (str):
@@ -217,8 +215,7 @@ async def asyncio_detailed(
 ) -> Response[ErrorReply | StoredContact]:
     """Update a contact
 
-     Replaces the members that `update_mask` names, each as a whole. Without a mask, the members that the
-    body has and that are not empty.
+     Replaces the members that `update_mask` names. What happens without a mask is not documented.
 
     Args:
         project_id (str):
@@ -256,8 +253,7 @@ async def asyncio(
 ) -> ErrorReply | StoredContact | None:
     """Update a contact
 
-     Replaces the members that `update_mask` names, each as a whole. Without a mask, the members that the
-    body has and that are not empty.
+     Replaces the members that `update_mask` names. What happens without a mask is not documented.
 
     Args:
         project_id (str):

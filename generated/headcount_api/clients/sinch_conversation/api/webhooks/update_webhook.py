@@ -145,7 +145,7 @@ def sync_detailed(
 ) -> Response[ErrorReply | Webhook]:
     """Update a webhook
 
-     Replaces the members that `update_mask` names, without a mask those that the body has.
+     Replaces the members that `update_mask` names. What happens without a mask is not documented.
 
     Args:
         project_id (str):
@@ -185,7 +185,7 @@ def sync(
 ) -> ErrorReply | Webhook | None:
     """Update a webhook
 
-     Replaces the members that `update_mask` names, without a mask those that the body has.
+     Replaces the members that `update_mask` names. What happens without a mask is not documented.
 
     Args:
         project_id (str):
@@ -220,7 +220,7 @@ async def asyncio_detailed(
 ) -> Response[ErrorReply | Webhook]:
     """Update a webhook
 
-     Replaces the members that `update_mask` names, without a mask those that the body has.
+     Replaces the members that `update_mask` names. What happens without a mask is not documented.
 
     Args:
         project_id (str):
@@ -258,7 +258,7 @@ async def asyncio(
 ) -> ErrorReply | Webhook | None:
     """Update a webhook
 
-     Replaces the members that `update_mask` names, without a mask those that the body has.
+     Replaces the members that `update_mask` names. What happens without a mask is not documented.
 
     Args:
         project_id (str):
