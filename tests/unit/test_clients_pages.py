@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from headcount.clients.emarsys import query
+from headcount.clients.emarsys import filter_of
 from headcount.clients.pages import Paging, aevery, every
 from headcount.errors import RetryLaterError, UsageError
 
@@ -64,12 +64,12 @@ def test_a_page_after_which_none_can_be_found_ends_the_list() -> None:
 
 
 def test_the_query_of_emarsys_as_one_text() -> None:
-    assert query(3, {1: "Ada", 2: ""}, 20, limit=10, excludeempty=True) == (
+    assert filter_of(3, {1: "Ada", 2: ""}, 20, limit=10, excludeempty=True) == (
         "return=3&1=Ada&2=&limit=10&excludeempty=true&offset=20"
     )
-    assert query(3, {}, 0) == "return=3&offset=0"
+    assert filter_of(3, {}, 0) == "return=3&offset=0"
     with pytest.raises(UsageError, match="no &"):
-        query(3, {1: "Ada&2=x"}, 0)
+        filter_of(3, {1: "Ada&2=x"}, 0)
     for value in (5, None, ["Ada"]):
         with pytest.raises(UsageError, match="is a text"):
-            query(3, {1: value}, 0)  # type: ignore[dict-item]
+            filter_of(3, {1: value}, 0)  # type: ignore[dict-item]

@@ -14,11 +14,10 @@ from headcount_api.clients.emarsys.client import AuthenticatedClient
 from headcount_api.clients.emarsys.models import ListContactsInListReply, QueryContactsReply, StoredContact
 from headcount_api.clients.emarsys.types import UNSET, Unset
 
-_Members = ListContactsInListReply
 _Token = int | Unset
 
 
-def _following_token(token: _Token, page: _Members) -> int | None:
+def _following_token(token: _Token, page: ListContactsInListReply) -> int | None:
     """The page after this one, from the address that the vendor gives for it. Raises ValueError for another."""
     if not page.next_:
         return None
@@ -36,11 +35,13 @@ def _following_offset(offset: int, page: QueryContactsReply) -> int | None:
     return offset + len(_contacts(page)) if _contacts(page) else None
 
 
-_MEMBERS: Paging[_Token, _Members, int | str] = Paging(UNSET, lambda page: page.value or (), _following_token)
+_MEMBERS: Paging[_Token, ListContactsInListReply, int | str] = Paging(
+    UNSET, lambda page: page.value or (), _following_token
+)
 _QUERY = Paging(0, _contacts, _following_offset)
 
 
-def query(
+def filter_of(
     return_: int,
     filters: Mapping[int, str],
     offset: int,
@@ -83,7 +84,7 @@ class EmarsysClient(Operations, Client):
 
         def fetch(offset: int) -> QueryContactsReply:
             if filters:
-                return self.filter_contacts(query(return_, filters, offset, limit, excludeempty), timeout=timeout)
+                return self.filter_contacts(filter_of(return_, filters, offset, limit, excludeempty), timeout=timeout)
             return self.query_contacts(
                 return_=return_, limit=limit, offset=offset, excludeempty=excludeempty, timeout=timeout
             )
@@ -122,7 +123,7 @@ class AsyncEmarsysClient(AsyncOperations, AsyncClient):
 
         async def fetch(offset: int) -> QueryContactsReply:
             if filters:
-                filtered = query(return_, filters, offset, limit, excludeempty)
+                filtered = filter_of(return_, filters, offset, limit, excludeempty)
                 return await self.filter_contacts(filtered, timeout=timeout)
             return await self.query_contacts(
                 return_=return_, limit=limit, offset=offset, excludeempty=excludeempty, timeout=timeout

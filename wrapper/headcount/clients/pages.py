@@ -11,13 +11,13 @@ import attrs
 from headcount.errors import RetryLaterError
 from headcount.outcome import Kind, Problem
 
-P = TypeVar("P")
-I = TypeVar("I")  # noqa: E741 an item
-C = TypeVar("C", bound=Hashable)
+Cursor = TypeVar("Cursor", bound=Hashable)
+Page = TypeVar("Page")
+Item = TypeVar("Item")
 
 
 @attrs.frozen
-class Paging(Generic[C, P, I]):
+class Paging(Generic[Cursor, Page, Item]):
     """How a list goes on.
 
     `first` is the cursor of the first page. `items` are what a page holds; `following` is the cursor of the page after
@@ -25,26 +25,26 @@ class Paging(Generic[C, P, I]):
     names one that there cannot be.
     """
 
-    first: C
-    items: Callable[[P], Sequence[I]]
-    following: Callable[[C, P], C | None]
+    first: Cursor
+    items: Callable[[Page], Sequence[Item]]
+    following: Callable[[Cursor, Page], Cursor | None]
 
 
-class _Turning(Generic[C, P, I]):
+class _Turning(Generic[Cursor, Page, Item]):
     """Where an iteration stands."""
 
-    def __init__(self, paging: Paging[C, P, I]) -> None:
+    def __init__(self, paging: Paging[Cursor, Page, Item]) -> None:
         self._paging = paging
-        self._seen: set[C] = set()
-        self._last: Sequence[I] = ()
-        self.cursor: C | None = paging.first
+        self._seen: set[Cursor] = set()
+        self._last: Sequence[Item] = ()
+        self.cursor: Cursor | None = paging.first
 
-    def turn(self, cursor: C, page: P) -> Sequence[I]:
+    def turn(self, cursor: Cursor, page: Page) -> Sequence[Item]:
         """Takes the page of this cursor, gives its items, and moves on. Raises RetryLaterError for a list that does not
         move, which would never end, and for one that cannot be followed."""
         items = self._paging.items(page)
         self._seen.add(cursor)
-        following: C | None = cursor
+        following: Cursor | None = cursor
         with suppress(ValueError):
             following = self._paging.following(cursor, page)
         if following in self._seen or (items and items == self._last):
@@ -55,14 +55,14 @@ class _Turning(Generic[C, P, I]):
         return items
 
 
-def every(paging: Paging[C, P, I], fetch: Callable[[C], P]) -> Iterator[I]:
+def every(paging: Paging[Cursor, Page, Item], fetch: Callable[[Cursor], Page]) -> Iterator[Item]:
     """The items of all pages. A page is fetched when its first item is asked for."""
     turning = _Turning(paging)
     while (cursor := turning.cursor) is not None:
         yield from turning.turn(cursor, fetch(cursor))
 
 
-async def aevery(paging: Paging[C, P, I], fetch: Callable[[C], Awaitable[P]]) -> AsyncIterator[I]:
+async def aevery(paging: Paging[Cursor, Page, Item], fetch: Callable[[Cursor], Awaitable[Page]]) -> AsyncIterator[Item]:
     """The same, awaited."""
     turning = _Turning(paging)
     while (cursor := turning.cursor) is not None:

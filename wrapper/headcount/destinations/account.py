@@ -24,7 +24,8 @@ from headcount.records.decode import guarded
 from headcount.records.fields import Layout
 from headcount.transport import Auth
 
-O = TypeVar("O")  # noqa: E741 generated operations
+Generated = TypeVar("Generated")
+"""The generated operations of a service, called or awaited."""
 
 
 class Account(ABC):
@@ -108,7 +109,9 @@ class Account(ABC):
         return AsyncConnection(self.auth, timeout, self.concurrency)
 
     @contextmanager
-    def calls(self, operations: Callable[[Calls], O], service: Service, timeout: float = TIMEOUT) -> Iterator[O]:
+    def calls(
+        self, operations: Callable[[Calls], Generated], service: Service, timeout: float = TIMEOUT
+    ) -> Iterator[Generated]:
         """The generated `Operations` of a service for a `with` block: all that a vendor's `client` needs."""
         with closing(self.connection(timeout)) as connection:
             yield operations(Calls(connection, service))
@@ -116,10 +119,10 @@ class Account(ABC):
     @asynccontextmanager
     async def async_calls(
         self,
-        operations: Callable[[AsyncCalls], O],
+        operations: Callable[[AsyncCalls], Generated],
         service: Service,
         timeout: float = TIMEOUT,  # noqa: ASYNC109 it is of each call, and not of this one
-    ) -> AsyncIterator[O]:
+    ) -> AsyncIterator[Generated]:
         """The generated `AsyncOperations` for an `async with` block."""
         async with AsyncClient(connection := self.async_connection(timeout)):
             yield operations(AsyncCalls(connection, service))
