@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from headcount.clients.emarsys import filter_of
+from headcount.clients.emarsys import AsyncEmarsysClient, EmarsysClient, filter_of
+from headcount.clients.pabbly import AsyncPabblyClient, PabblyClient
 from headcount.clients.pages import Paging, aevery, every
+from headcount.clients.sinch import AsyncSinchConversation, SinchConversation
 from headcount.errors import RetryLaterError, UsageError
 
 Page = tuple[Sequence[str], int | None]
@@ -61,6 +66,44 @@ def test_a_page_after_which_none_can_be_found_ends_the_list() -> None:
     with pytest.raises(RetryLaterError, match="does not go on") as raised:
         both(lambda cursor: (["a"], 1), Paging(0, lambda page: page[0], following))
     assert "canary" not in str(raised.value.__context__)
+
+
+ITERATIONS = [
+    (SinchConversation, AsyncSinchConversation, "iterate_contacts", "list_contacts"),
+    (SinchConversation, AsyncSinchConversation, "iterate_identity_conflicts", "list_identity_conflicts"),
+    (EmarsysClient, AsyncEmarsysClient, "iterate_query", "query_contacts"),
+    (EmarsysClient, AsyncEmarsysClient, "iterate_contacts_in_list", "list_contacts_in_list"),
+    (PabblyClient, AsyncPabblyClient, "iterate_contacts", "list_contacts"),
+]
+EMPTY = SimpleNamespace(contacts=[], conflicts=[], next_page_token="", value=[], next_=None, data="")
+
+
+@pytest.mark.parametrize(
+    ("called", "awaited", "iterate", "listing"), ITERATIONS, ids=lambda value: getattr(value, "__name__", value)
+)
+def test_an_iteration_hands_on_all_that_it_is_given(called: Any, awaited: Any, iterate: str, listing: str) -> None:
+    taken: list[object] = []
+
+    def page(*places: object, **named: object) -> Any:
+        taken.extend((*places, *named.values()))
+        return EMPTY
+
+    async def apage(*places: object, **named: object) -> Any:
+        return page(*places, **named)
+
+    async def drained(iteration: Any) -> list[Any]:
+        return [each async for each in iteration]
+
+    for kind, answer in ((called, page), (awaited, apage)):
+        api = object.__new__(kind)
+        setattr(api, listing, answer)
+        names = inspect.signature(getattr(api, iterate)).parameters
+        # With filters the query of Emarsys is another call, which has one text for all.
+        given = {name: object() for name in names if name != "filters"}
+        iteration = getattr(api, iterate)(**given)
+        assert (list(iteration) if answer is page else asyncio.run(drained(iteration))) == []
+        assert all(value in taken for value in given.values())
+        taken.clear()
 
 
 def test_the_query_of_emarsys_as_one_text() -> None:
