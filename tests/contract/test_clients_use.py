@@ -129,6 +129,7 @@ def test_a_page_is_fetched_when_it_is_needed() -> None:
         ),
         ("emarsys", {"value": [1], "next": "/contactlist/1/contactIds"}, lambda api: api.iterate_contacts_in_list(1)),
         ("emarsys", {"value": [1], "next": "?$skiptoken=x"}, lambda api: api.iterate_contacts_in_list(1)),
+        ("emarsys", {"value": [1], "next": "?$skiptoken=-1"}, lambda api: api.iterate_contacts_in_list(1)),
     ],
 )
 def test_a_list_that_does_not_go_on_ends_in_an_error(vendor: str, reply: object, iterate: Any) -> None:

@@ -59,6 +59,16 @@ def test_a_list_that_turns_in_circles_ends(pages: dict[int, Page]) -> None:
         both(pages.__getitem__)
 
 
+def test_a_list_of_ever_new_empty_pages_ends() -> None:
+    with pytest.raises(RetryLaterError, match="does not go on"):
+        both(lambda cursor: ([], cursor + 1))
+    with pytest.raises(RetryLaterError, match="does not go on"):
+        both(lambda cursor: (["a"] if cursor == 50 else [], cursor + 1))
+    assert both(lambda cursor: ([] if cursor % 60 else [str(cursor)], None if cursor == 150 else cursor + 1)) == [
+        "0", "60", "120",
+    ]  # fmt: skip
+
+
 def test_a_page_after_which_none_can_be_found_ends_the_list() -> None:
     def following(cursor: int, page: Page) -> int:
         raise ValueError("canary")

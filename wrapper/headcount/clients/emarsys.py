@@ -22,6 +22,8 @@ def _following_token(token: _Token, page: ListContactsInListReply) -> int | None
     if not page.next_:
         return None
     (number,) = parse_qs(urlsplit(page.next_).query).get("$skiptoken", [""])
+    if not number.isdecimal():
+        raise ValueError("no number of a contact")
     return int(number)
 
 

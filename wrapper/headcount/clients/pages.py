@@ -30,6 +30,10 @@ class Paging(Generic[Cursor, Page, Item]):
     following: Callable[[Cursor, Page], Cursor | None]
 
 
+_MOST_EMPTY = 100
+"""Pages without an item that may follow each other; a vendor that names ever new ones would never end."""
+
+
 class _Turning(Generic[Cursor, Page, Item]):
     """Where an iteration stands."""
 
@@ -37,6 +41,7 @@ class _Turning(Generic[Cursor, Page, Item]):
         self._paging = paging
         self._seen: set[Cursor] = set()
         self._last: Sequence[Item] = ()
+        self._empty = 0
         self.cursor: Cursor | None = paging.first
 
     def turn(self, cursor: Cursor, page: Page) -> Sequence[Item]:
@@ -44,11 +49,13 @@ class _Turning(Generic[Cursor, Page, Item]):
         move, which would never end, and for one that cannot be followed."""
         items = self._paging.items(page)
         self._seen.add(cursor)
+        self._empty = 0 if items else self._empty + 1
         following: Cursor | None = cursor
         with suppress(ValueError):
             following = self._paging.following(cursor, page)
-        if following in self._seen or (items and items == self._last):
-            text = "the list does not go on: the vendor names no page after this one, or the same again"
+        endless = following is not None and self._empty == _MOST_EMPTY
+        if endless or following in self._seen or (items and items == self._last):
+            text = "the list does not go on: the vendor names no page after this one, the same again, or empty ones"
             raise RetryLaterError(text, Problem(Kind.UNREADABLE_REPLY, text, retryable=True))
         self._last = items
         self.cursor = following
