@@ -61,6 +61,8 @@ def test_a_mode_that_there_is_not_is_refused() -> None:
     assert Plain("red").in_mode("create").behaviour.repeat is Repeat.DOUBLES
     with pytest.raises(UsageError, match="Plain has no mode 'upsert'; it has create"):
         Plain("red").in_mode("upsert")
+    with pytest.raises(UsageError, match="Plain has no mode"):
+        Plain("red").in_mode(["create"])  # type: ignore[arg-type]
 
 
 def test_silence_is_unknown_and_each_word_stands_at_its_contact() -> None:

@@ -173,7 +173,7 @@ def _only_line(file: str, variable: str) -> str:
 
 def check_mode(vendor: str, mode: str, modes: Collection[str]) -> None:
     """Raises UsageError for a mode that the vendor does not have."""
-    if mode not in modes:
+    if not isinstance(mode, str) or mode not in modes:
         raise UsageError(f"{vendor} has no mode {mode!r}; it has {', '.join(modes)}")
 
 
