@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 
 from headcount.mock import Built, build, serve
+from headcount.mock.registry import vendor_names, vendor_type
 from headcount.mock.vendor import Vendor
 from headcount_api import specs
 from tests.fuzz.promises import PROMISES, promised
@@ -100,7 +102,7 @@ class Target:
             own = any(operation.pop("servers", None) for operation in operations)
             paths[path if own else self.base + path] = item
         document = {**document, "paths": paths, "servers": [{"url": "/"}]}
-        return promised(document, PROMISES[self.spec]) if strict else document
+        return promised(document, PROMISES.get(self.spec, {})) if strict else document
 
 
 @attrs.frozen
@@ -169,6 +171,19 @@ def _pabbly(vendor: Vendor[Any]) -> Mapping[str, Scheme]:
     return {"BearerAuth": {"bearer": vendor.environment["PABBLY_API_KEY"]}}
 
 
+def _with_one_key(spec: str, vendor: type[Vendor[Any]]) -> Target:
+    """A spec of which nothing else is to be said: one server, and one credential that opens every scheme."""
+    document = specs.load(spec)
+    schemes = document["components"]["securitySchemes"]
+
+    def opened(vendor: Vendor[Any]) -> Mapping[str, Scheme]:
+        (key,) = vendor.environment.values()
+        return {name: {"bearer" if scheme["type"] == "http" else "api_key": key} for name, scheme in schemes.items()}
+
+    base = urlsplit(document["servers"][0]["url"]).path.rstrip("/")
+    return Target(spec, spec, vendor.name, base, opened, tuple(schemes))
+
+
 TARGETS = {
     target.name: target
     for target in (
@@ -178,4 +193,10 @@ TARGETS = {
         Target("emarsys_v2", "emarsys", "emarsys", "/api/v2", _emarsys_v2, ("WSSE", "BasicAuth")),
         Target("pabbly_chatflow", "pabbly_chatflow", "pabbly", "/api/v1", _pabbly),
     )
+}
+TARGETS |= {
+    spec: _with_one_key(spec, vendor)
+    for vendor in map(vendor_type, vendor_names())
+    for spec in vendor.specs
+    if isinstance(spec, str) and spec not in {target.spec for target in TARGETS.values()}
 }
