@@ -432,6 +432,18 @@ def test_pabbly_upserts_without_a_word_on_what_is_new(data: Mapping[str, Any], e
     assert (call.method, call.path, call.query) == ("POST", "/api/v1/contacts", {"onDuplicate": ["overwrite"]})
 
 
+@pytest.mark.parametrize(("mode", "word"), [("create", "skip"), ("upsert", "overwrite")])
+def test_a_contact_that_contradicts_the_mode_is_not_sent_to_pabbly(mode: str, word: str) -> None:
+    people = [{"mobile": f"44794600000{at}", "onDuplicate": each} for at, each in enumerate(("skip", "overwrite"))]
+    sent = [each for each in people if each["onDuplicate"] == word]
+    with VendorServer(calls(says({"status": "success", "data": {"createdContacts": sent}}))) as server:
+        to = Pabbly(auth=BearerKey(Secret("k")), endpoint=server.url)
+        outcomes = list(load(people, to=to, mode=mode))
+    assert [call.json for call in server.calls] == [sent]
+    refused = [outcome for outcome, each in zip(outcomes, people, strict=True) if each not in sent]
+    assert [(each.status, each.problem and each.problem.field) for each in refused] == [(REJECTED, "onDuplicate")]
+
+
 def test_a_contact_of_which_pabbly_says_nothing_stays_open_though_it_is_there() -> None:
     found = says({"status": "success", "data": {"contacts": [{"mobile": "447946000002", "_id": "65"}]}})
     saved = says({"status": "success", "data": {"createdContacts": [{"mobile": "447946000001"}]}})

@@ -25,9 +25,10 @@ from headcount.destinations.base import (
 )
 from headcount.errors import UsageError
 from headcount.records import normal, normalise
-from headcount.records.check import ContactCheck
+from headcount.records.check import SchemaCheck
 from headcount.records.fields import Field, Record, objects
 from headcount.transport import Auth
+from headcount_api import specs
 
 if TYPE_CHECKING:
     from headcount.clients.pabbly import AsyncPabblyClient, PabblyClient
@@ -93,6 +94,15 @@ class PabblyLayout:
         return normalise.phone_digits(text, self.default_region)
 
 
+def _check(word: str) -> SchemaCheck:
+    """The check of a contact that does not contradict what is said for all of them: which of the two words the vendor
+    would follow is not documented."""
+    components = specs.load("pabbly_chatflow")["components"]
+    contact = components["schemas"]["Contact"]
+    properties = {**contact["properties"], "onDuplicate": {"type": "string", "enum": [word]}}
+    return SchemaCheck({**contact, "properties": properties}, components)
+
+
 class Pabbly(Account):
     """A Pabbly Chatflow account.
 
@@ -126,7 +136,7 @@ class Pabbly(Account):
             "upsert": Behaviour(Repeat.HARMLESS, look_up_size=1),
         }
         self.layout = PabblyLayout(default_region)
-        self.check = ContactCheck("pabbly_chatflow")
+        self.check = _check(self._word)
         self._api = relocated("https://chatflow.pabbly.com/api/v1", endpoint, "api", self.services)
         self._url = f"{self._api}/contacts"
 
@@ -142,11 +152,15 @@ class Pabbly(Account):
         bound = super().in_mode(mode)
         if mode == "upsert" and self.on_duplicate == _SKIP:
             raise UsageError(f"on_duplicate={_SKIP} is for the mode create: an upsert writes over what exists")
+        bound.check = _check(bound._word)
         return bound
 
+    @property
+    def _word(self) -> str:
+        return _OVERWRITE if self.mode == "upsert" else self.on_duplicate or _SKIP
+
     def request(self, batch: Batch) -> Request:
-        word = _OVERWRITE if self.mode == "upsert" else self.on_duplicate or _SKIP
-        url = f"{self._url}?{urlencode({'onDuplicate': word})}"
+        url = f"{self._url}?{urlencode({'onDuplicate': self._word})}"
         return Request("POST", url, JSON_HEADERS, self.envelope.body(batch.payloads))
 
     def judge(self, batch: Batch, reply: Reply) -> Judgement:
