@@ -248,6 +248,7 @@ def test_the_command_deletes_by_the_key_and_says_what_it_left_out(command: Comma
     done = run_of(command, mock, "delete")
     assert (done.code, done.last_line) == (1, identity(updated=10, rejected=10)), done.err
     assert "given_name reaches nothing" in done.err
+    assert "would send" not in done.err
     assert not mock.stores["emarsys"].contacts
 
 

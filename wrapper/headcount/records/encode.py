@@ -15,6 +15,7 @@ from headcount.records.columns import TextColumn
 from headcount.records.contacts import flat_attributes
 from headcount.records.fields import Field, Layout, Record
 from headcount.records.mapping import ColumnMap, Routing, listed
+from headcount.records.members import MemberLayout
 from headcount.records.normal import odd
 from headcount.records.normalise import Refused
 from headcount.records.rows import Cell, Rows
@@ -81,7 +82,9 @@ class Encoder:
                 what = "column" if len(unused) == 1 else "columns"
                 verb = "reaches" if len(unused) == 1 else "reach"
                 named = f"the {what} {listed(unused)} {verb} nothing"
-                self.warnings.append(f"{named}; --map FIELD={listed(unused[:1])} would send it")
+                alone = isinstance(self._layout, MemberLayout) and len(self._layout.fields) == 1
+                hint = "" if alone else f"; --map FIELD={listed(unused[:1])} would send it"
+                self.warnings.append(named + hint)
         return routing
 
     def _prepared(self, start: int, records: list[Record], problems: dict[int, Problem]) -> Prepared:
