@@ -80,7 +80,8 @@ class TokenLife:
         """Counts the calls that a token has opened."""
         exchange = Exchange.of(case, response)
         scheme, _, token = str(exchange.headers.get("Authorization", "")).partition(" ")
-        if self.calls is not None and scheme.lower() == "bearer" and exchange.accepted:
+        opened = bool(exchange.operation) and exchange.status != 401
+        if self.calls is not None and scheme.lower() == "bearer" and opened:
             self.used[token] += 1
             assert self.used[token] <= self.calls, f"call {self.used[token]} with a token for {self.calls}"
 

@@ -7,9 +7,13 @@ from typing import Any, Protocol
 
 import attrs
 
+from tests.fuzz.emarsys_memory import EmarsysMemory
 from tests.fuzz.exchange import Exchange
 
 Contact = Mapping[str, Any]
+
+_MOST_WEBHOOKS = 5
+"""Of one app (vendor-docs)."""
 
 
 class Memory(Protocol):
@@ -51,7 +55,7 @@ class SinchMemory:
             case "mergeContacts", 200:
                 source = self.contacts.pop((project, exchange.body["source_id"]), None)
                 assert key in self.contacts and source is not None, "merged contacts that were not there"
-                assert reply["id"] == own_id, "the destination is not kept"
+                _merged(reply, self.contacts[key], source)
                 self.contacts[key] = reply
             case "listContacts", 200:
                 self._listed(project, exchange)
@@ -66,6 +70,8 @@ class SinchMemory:
             case "createWebhook", 200:
                 _reflects(reply, exchange.body, ("app_id", "target", "target_type", "triggers"))
                 self.webhooks[project, reply["id"]] = reply
+                of_app = [own for (own, _), each in self.webhooks.items() if each["app_id"] == reply["app_id"]]
+                assert of_app.count(project) <= _MOST_WEBHOOKS, "more webhooks than an app may have"
             case "getWebhook", 200:
                 assert reply == self.webhooks.get(key), "a webhook read otherwise than written"
             case "updateWebhook", 200:
@@ -190,63 +196,6 @@ class PabblyMemory:
         assert listed == expected[start : start + size], "other contacts are listed"
 
 
-@attrs.define
-class EmarsysMemory:
-    """The ids of contacts by field and value, as far as nothing but creates and look-ups came since they were told."""
-
-    ids: dict[tuple[str, str], set[str]] = attrs.Factory(dict)
-    given: set[str] = attrs.Factory(set)
-    there: dict[str, set[str]] = attrs.Factory(lambda: {"contactlist": set(), "source": set()})
-    """The ids of contact lists and sources that were created, by their place in the path."""
-    gone: dict[str, set[str]] = attrs.Factory(lambda: {"contactlist": set(), "source": set()})
-
-    def hold(self, exchange: Exchange) -> None:
-        if not exchange.accepted or exchange.reply.get("replyCode", 0) != 0:
-            return
-        match exchange.operation:
-            case "createContacts":
-                self._created(exchange)
-            case "checkContactIds":
-                self._looked_up(exchange)
-            case "updateContacts" | "deleteContacts":
-                self.ids.clear()
-            case "createContactList" | "createContactSource":
-                kind, own_id = exchange.segments[3], str(exchange.reply["data"]["id"])
-                assert own_id not in self.there[kind] | self.gone[kind], "an id twice"
-                self.there[kind].add(own_id)
-            case "deleteContactList" | "deleteContactSource":
-                kind, own_id = exchange.segments[3], exchange.segments[4]
-                self.there[kind].discard(own_id)
-                self.gone[kind].add(own_id)
-            case "listContactLists" | "listContactSources":
-                kind = exchange.segments[3]
-                listed = {str(each["id"]) for each in exchange.reply["data"]}
-                assert self.there[kind] <= listed, "what was created is not listed"
-                assert not self.gone[kind] & listed, "what was deleted is listed"
-
-    def _created(self, exchange: Exchange) -> None:
-        data, body = exchange.reply["data"], exchange.body
-        ids = [str(each) for each in data.get("ids", [data[name] for name in ("id",) if name in data])]
-        assert not self.given & {*ids} and len({*ids}) == len(ids), "an id twice"
-        self.given |= {*ids}
-        contacts = body.get("contacts", [body])
-        refused = bool(data.get("errors"))
-        assert refused or len(ids) == len(contacts), "not an id for each contact"
-        for own_id, contact in zip(ids, () if refused else contacts, strict=False):
-            for field, value in contact.items():
-                if field.isdigit() and isinstance(value, str) and value:
-                    self.ids.setdefault((field, value), set()).add(own_id)
-
-    def _looked_up(self, exchange: Exchange) -> None:
-        key = str(exchange.body["key_id"])
-        found = exchange.reply["data"]["ids"]
-        for value in exchange.body["external_ids"]:
-            expected = self.ids.get((key, str(value)), set())
-            if len(expected) == 1:
-                told = dict(found).get(value, [])
-                assert expected <= {*map(str, told if isinstance(told, list) else [told])}, f"not found: {value}"
-
-
 def _fits(contact: Contact, query: Mapping[str, str]) -> bool:
     """Whether a contact is one of those asked for, as the mock's documentation has it."""
     flags = {name: query[name] == "true" for name in ("optin", "incomingBlocked") if name in query}
@@ -276,6 +225,17 @@ def _pabbly(contact: Contact) -> Contact:
 
 def _digits(text: str) -> str:
     return "".join(character for character in text if character in "0123456789")
+
+
+def _merged(reply: Contact, kept: Contact, source: Contact) -> None:
+    """The destination keeps what it has, and gets what it lacks (vendor-docs)."""
+    channels = {each["channel"] for each in kept["channel_identities"]}
+    moved = [each for each in source["channel_identities"] if each["channel"] not in channels]
+    assert reply["id"] == kept["id"], "the destination is not kept"
+    told, expected = reply["channel_identities"], [*kept["channel_identities"], *moved]
+    assert all(each in told for each in expected), "an identity is lost in a merge"
+    for name in ("email", "external_id", "metadata"):
+        assert reply[name] == (kept[name] or source[name]), f"{name} is neither kept nor copied in a merge"
 
 
 def _reflects(reply: Contact, sent: Contact, names: tuple[str, ...]) -> None:

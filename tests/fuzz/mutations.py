@@ -114,7 +114,8 @@ def _objects(document: Document, node: Schema, value: dict[str, Any]) -> Iterato
 
 
 def _numbers(node: Schema, value: float) -> Iterator[Any]:
-    yield from (value + 1, value - 1, -value, value + 0.5, str(value), float(value))
+    yield from (value + 1, value - 1, -value, value + 0.5, str(value), float(value), -0.0)
+    yield from (2**31, 2**53 + 1, 2**63, -(2**63) - 1, 10**30)
     for keyword in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
         if keyword in node:
             yield from (node[keyword] - 1, node[keyword], node[keyword] + 1)

@@ -203,3 +203,29 @@ def in_one_project(inner: Any, call: Call) -> Response:
 
 def only_says_so(inner: Any, call: Call) -> Response:
     return JSONResponse({"replyCode": 0, "replyText": "OK", "data": ""})
+
+
+def without_values(inner: Any, call: Call) -> Response:
+    reply = inner(call)
+    value = json.loads(reply.body)
+    for row in (value["data"] or {}).get("result") or []:
+        row |= {name: None for name in row if name.isdecimal()}
+    return JSONResponse(value, reply.status_code)
+
+
+def one_more(member: str) -> Any:
+    def around(inner: Any, call: Call) -> Response:
+        value = json.loads(inner(call).body)
+        if isinstance(value["data"], dict):
+            value["data"][member] += 1
+        return JSONResponse(value)
+
+    return around
+
+
+def without_last_identity(inner: Any, call: Call) -> Response:
+    reply = inner(call)
+    value = json.loads(reply.body)
+    if reply.status_code != 200:
+        return reply
+    return JSONResponse({**value, "channel_identities": value["channel_identities"][:-1]})

@@ -28,6 +28,8 @@ from tests.fuzz.targets import Document, Running, Target
 _BODIES = 200
 _ALIKE = {"source_id": "contact_id", "destination_id": "contact_id"}
 """Names of ids that are those of another name."""
+_PAGES = ("$top", "limit", "page", "page_size")
+"""Parameters without which there is one page, and nothing behind it."""
 _EXPRESSION = re.compile(r"\$(?:response|request)\.[\w./#~$-]+")
 
 
@@ -74,6 +76,9 @@ class Walk:
         return found
 
     def _choose(self) -> Step:
+        for number, step in enumerate(self.next):
+            if "page_token" in step.parameters:  # Before anything is changed, so that nothing may be left out.
+                return self.next.pop(number)
         if self.next and self.random.random() < 0.6:
             step = self.next.pop(self.random.randrange(max(0, len(self.next) - 10), len(self.next)))
             # Most of what was created stays, so that there is something to list.
@@ -119,7 +124,8 @@ class Walk:
         ]
 
     def _given(self, place: str, name: str, step: Step) -> bool:
-        return place == "path" or name in step.parameters or self.random.random() < 0.15
+        likely = 0.5 if name in _PAGES else 0.15
+        return place == "path" or name in step.parameters or self.random.random() < likely
 
     def _value(self, name: str, step: Step) -> str:
         if name == "project_id" and self.random.random() < 0.1:
@@ -132,6 +138,10 @@ class Walk:
     def _good(self, name: str, step: Step) -> str:
         operation = self.operations[step.operation]
         place = next(place for place, each in operation.parameters if each == name)
+        schema = operation.parameters[place, name]
+        if place == "query" and schema.get("type") == "integer" and "enum" not in schema:
+            least = schema.get("minimum", 1)
+            return str(self.random.randint(least, min(least + 2, schema.get("maximum", least + 2))))
         return operation.good(place, name)
 
     def _body(self, operation: Operation, step: Step) -> Any:
