@@ -80,6 +80,8 @@ class Review:
 def described(old: Spec, new: Spec, rated: list[Rated]) -> tuple[list[Change], list[str]]:
     """Our changes with their lines, then those that only Redocly names; and where its verdict differs from ours."""
     changes = wire_changes(Document(old.document), Document(new.document))
+    told = any(change.severity > Severity.PATCH for change in changes)
+    meaning = "what it means is in the other rows" if told else "nothing is sent, accepted or read otherwise"
     disagreements = []
     for each in rated:
         pointers = [pointer for pointer in (each.old, each.new) if pointer]
@@ -90,10 +92,10 @@ def described(old: Spec, new: Spec, rated: list[Rated]) -> tuple[list[Change], l
         if not ours:
             severity = Severity.PATCH if each.kind in JUDGED else each.severity
             pointer, gone = pointers[-1] if pointers else "", each.new is None
-            text = each.message + (" Nothing is sent, accepted or read otherwise." if each.kind in JUDGED else "")
+            text = f"{each.message}: {meaning}" if each.kind in JUDGED else each.message
             changes.append(Change(severity, pointer, gone, text, by="Redocly"))
             if differs(severity, each.severity):
-                disagreements.append(f"Redocly: {each.severity} ({each.message}). Here: **{severity}**: the same calls")
+                disagreements.append(f"Redocly: {each.severity} ({each.message}). Here: **{severity}**: {meaning}")
         elif differs(max(change.severity for change in exact), each.severity):
             worst = max(exact, key=lambda change: change.severity)
             text = f"Redocly: {each.severity} ({each.message}). Here: **{worst.severity}**: {worst.text}"

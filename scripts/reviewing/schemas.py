@@ -7,6 +7,7 @@ apart by that alone here, and `changes` turns it into a severity by the directio
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any
@@ -58,6 +59,9 @@ class Difference:
 ANNOTATIONS = frozenset(("title", "description", "example", "examples", "$comment", "externalDocs", "xml", "summary"))
 LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains")
 UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains")
+OF_NUMBERS = {"minimum": "exclusiveMinimum", "exclusiveMinimum": "minimum"}
+OF_NUMBERS |= {"maximum": "exclusiveMaximum", "exclusiveMaximum": "maximum"}
+"""The bounds of numbers, each with the other way to write it."""
 ONLY_SET = ("format", "multipleOf", "contentEncoding", "contentMediaType", "contentSchema")
 FLAGS = ("uniqueItems", "readOnly", "writeOnly", "deprecated", "nullable")
 """False where they are not there."""
@@ -87,6 +91,15 @@ def types(schema: Node) -> frozenset[str] | None:
     if schema.get("nullable") is True:
         found.add("null")
     return frozenset(found | ({"integer"} if "number" in found else set()))
+
+
+def limit(value: float, keyword: str, lower: bool, whole: bool) -> tuple[float, int]:
+    """A bound of numbers that compares with others of its side; of whole numbers it is the first that passes."""
+    excluded = keyword.startswith("exclusive")
+    if whole:
+        first = math.ceil(value) if lower else math.floor(value)
+        return (first + (1 if lower else -1) if excluded and first == value else first, 0)
+    return (value, (1 if lower else -1) if excluded else 0)
 
 
 class Schemas:
@@ -140,7 +153,10 @@ class Schemas:
         before, after = self._alternatives(old, self.old), self._alternatives(new, self.new)
         if self._is_choice(old) or self._is_choice(new):
             yield from self._words(old, new)
-            yield from self._branches(old, new, before, after)
+            found = list(self._branches(old, new, before, after))
+            yield from found
+            if not found and self._asserted(old) != self._asserted(new):
+                yield Difference(Effect.WORDS, old.pointer, new.pointer, "the choice is written another way")
             return
         for keyword in dict.fromkeys([*old.value, *new.value]):
             yield from self._keyword(keyword, old, new)
@@ -196,6 +212,8 @@ class Schemas:
             yield from self._enumeration(keyword, old, new)
         elif keyword == "required":
             yield from self._required(old, new)
+        elif keyword in OF_NUMBERS:
+            yield from self._number(keyword, old, new)
         elif keyword in LOWER or keyword in UPPER:
             yield self._bound(keyword, old, new)
         elif keyword == "pattern":
@@ -289,6 +307,20 @@ class Schemas:
         if keyword in ("minLength", "minItems", "minProperties") and not (before or after):
             effect = Effect.WORDS
         return self._at(effect, old, new, keyword, self._set(keyword, old, new))
+
+    def _number(self, keyword: str, old: Node, new: Node) -> Iterator[Difference]:
+        """A bound of numbers. One that is written the other way now is one difference, at what is new."""
+        other = OF_NUMBERS[keyword]
+        rewritten = keyword in new and keyword not in old and other in old and other not in new
+        if not rewritten:
+            if not (keyword in old and keyword not in new and other in new and other not in old):
+                yield self._bound(keyword, old, new)
+            return
+        lower, whole = keyword in LOWER, types(old) == types(new) == {"integer"}
+        before, after = (limit(each[name].value, name, lower, whole) for each, name in ((old, other), (new, keyword)))
+        effect = Effect.WORDS if before == after else Effect.FEWER if (after > before) == lower else Effect.MORE
+        text = f"{code(keyword)} is {code(new.value[keyword])} now, {code(other)} was {code(old.value[other])}"
+        yield self._at(effect, old, new, keyword, text + (": the same numbers" if effect is Effect.WORDS else ""))
 
     def _pattern(self, old: Node, new: Node) -> Difference:
         before, after = old.get("pattern"), new.get("pattern")
@@ -426,6 +458,10 @@ class Schemas:
         if asserting == ["type"] and isinstance(schema.value["type"], list):
             return [Node(f"{schema.pointer}/type", {"type": each}) for each in schema.value["type"]]
         return [schema]
+
+    @staticmethod
+    def _asserted(schema: Node) -> str:
+        return key({keyword: value for keyword, value in schema.value.items() if not is_annotation(keyword)})
 
     @staticmethod
     def _is_choice(schema: Node) -> bool:
