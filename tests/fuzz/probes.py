@@ -19,7 +19,7 @@ from tests.fuzz.exemptions import exempt
 from tests.fuzz.mutations import around_text, neighbours, texts
 from tests.fuzz.targets import Document, Running, Target
 
-_TAKEN = frozenset({200, 404, 409})
+_TAKEN = frozenset({*range(200, 300), 404, 409})
 _REFUSED = frozenset({400})
 _BROKEN = (b"", b"{", b'{"a": 1,}', b"[1, 2", b"null", b"NaN", b"\xff", b"'x'", b"{} {}", b"//", b'"x"')
 _MEDIA_TYPES = ("text/plain", "text/html", "application/xml", "application/octet-stream", "text/json", "")
@@ -263,7 +263,7 @@ def credentials(target: Target, mock: Running, document: Document, operation: Op
         request = httpx.Request("GET", "http://mock")
         flow = httpx.BasicAuth(scheme["username"], scheme["password"]).auth_flow(request)
         return {"Authorization": next(flow).headers["Authorization"]}
-    return {"X-WSSE": scheme["api_key"]} if scheme else {}
+    return {document["components"]["securitySchemes"][name]["name"]: scheme["api_key"]} if scheme else {}
 
 
 def validator_of(document: Document, schema: Mapping[str, Any]) -> Any:

@@ -45,7 +45,7 @@ class Target:
         """Headers with credentials a hair away from good ones."""
         schemes = self.schemes(vendor)
         yield {}
-        for scheme in schemes.values():
+        for name, scheme in schemes.items():
             if token := scheme.get("bearer"):
                 for odd in (
                     f"Bearer {token}x",
@@ -68,6 +68,10 @@ class Target:
                 ):
                     yield {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
                 yield {"Authorization": f"Bearer {password}"}
+            elif name != "WSSE":
+                key, header = scheme["api_key"], specs.load(self.spec)["components"]["securitySchemes"][name]["name"]
+                for odd in (f"{key}x", key[:-1], f"x{key}", key.swapcase(), ""):
+                    yield {header: odd}
             else:
                 user, secret = vendor.environment["EMARSYS_USERNAME"], vendor.environment["EMARSYS_SECRET"]
                 for odd in (wsse(user, f"{secret}x"), wsse(f"x{user}", secret), wsse(user, secret, age=400), "x", ""):

@@ -28,8 +28,8 @@ from tests.fuzz.targets import Document, Running, Target
 _BODIES = 200
 _ALIKE = {"source_id": "contact_id", "destination_id": "contact_id"}
 """Names of ids that are those of another name."""
-_PAGES = ("$top", "limit", "page", "page_size")
-"""Parameters without which there is one page, and nothing behind it."""
+_OFTEN = ("$top", "limit", "page", "page_size", "update_mask")
+"""Parameters without which there is one page, and nothing behind it, or nothing that an update leaves alone."""
 _EXPRESSION = re.compile(r"\$(?:response|request)\.[\w./#~$-]+")
 
 
@@ -124,7 +124,7 @@ class Walk:
         ]
 
     def _given(self, place: str, name: str, step: Step) -> bool:
-        likely = 0.5 if name in _PAGES else 0.15
+        likely = 0.5 if name in _OFTEN else 0.15
         return place == "path" or name in step.parameters or self.random.random() < likely
 
     def _value(self, name: str, step: Step) -> str:
