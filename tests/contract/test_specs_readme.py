@@ -24,9 +24,10 @@ def table(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in rows][2:]
 
 
-def test_every_spec_is_listed_with_its_hosts() -> None:
+def test_every_spec_of_these_vendors_is_listed_with_its_hosts() -> None:
     listed = {row[0].strip("`"): row[2] for row in table(section("What these documents are"))}
-    assert sorted(listed) == [path.name for path in find_specs(ROOT / "specs")]
+    shipped = {"emarsys.yaml", "pabbly_chatflow.yaml", "sinch_batch.yaml", "sinch_conversation.yaml"}
+    assert shipped <= set(listed) <= {path.name for path in find_specs(ROOT / "specs")}
     for name, hosts in listed.items():
         servers = re.findall(r"url: ['\"]?https://([^/\s'\",]+)", (ROOT / "specs" / name).read_text(encoding="utf-8"))
         assert servers and set(servers) == {each.strip("`").partition("/")[0] for each in hosts.split(", ")}

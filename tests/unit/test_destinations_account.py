@@ -112,6 +112,7 @@ def test_a_contact_is_an_object_with_a_member_for_each_field() -> None:
     assert records[1:] == [{"ref": "a1", "name": "Ann"}, {"name": "Bob", "more": {"city": "y"}}]
     assert [LAYOUT.missing_key(record) for record in records] == [None, None, "ref"]
     assert LAYOUT.identify(records) == (["A1", "a1", ""], [("a1",), ("a1",), ("",)])
+    assert LAYOUT.identify([{"ref": " A1 "}]) == ([" A1 "], [("a1",)])
 
 
 def test_a_member_below_a_dot_takes_what_its_field_takes() -> None:

@@ -60,5 +60,5 @@ class MemberLayout:
 
     def identify(self, records: Sequence[Record]) -> tuple[list[str], list[tuple[str, ...]]]:
         texts = [str(record.get(self.key_field, "")) for record in records]
-        keys = [text if text.strip() else "" for text in texts]
-        return keys, list(zip(map(str.casefold, keys) if self.folds_case else keys, strict=True))
+        own = [text.strip().casefold() if self.folds_case else text.strip() for text in texts]
+        return [text if identity else "" for text, identity in zip(texts, own, strict=True)], list(zip(own, strict=True))
