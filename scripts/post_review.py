@@ -42,7 +42,7 @@ NOT_MADE = "# Spec review: not made\n\nThe run ended without a report; its log s
 INVISIBLE = "\N{ZERO WIDTH SPACE}"
 ANGLE = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}"
 FOLDING = re.compile(r"<(/?(?:details|summary)|details open)>")
-LINKS = re.compile(r"@|:(?=//)|!(?=\[)|\](?=[(\[:])|#(?=\d)|(?i:www)(?=\.)|(?i:GH)(?=-\d)|&(?=[#\w])|\$(?=[`$\w])")
+LINKS = re.compile(r"@|:(?=//)|!(?=\[)|\](?=[(\[:])|#(?=\d)|(?i:www)(?=\.)|(?i:GH)(?=-\d)|&(?=[#\w])|\$(?=\S)")
 """What makes a mention, an image, a link, a reference to an issue, an entity or a formula, when something follows."""
 FENCE = re.compile(r"(?:`{3,}|~{3,})[ \t]*(?!diff$)(?=[^\s`~])", re.MULTILINE)
 """The start of a block that says what it holds, such as a diagram, which would be drawn."""

@@ -309,6 +309,8 @@ def test_an_artifact_that_is_none_is_refused(archive: bytes) -> None:
         (f"{MARK}\nforged", MARK),
         ("```mermaid\ngraph\n```", "```mermaid"),
         ("> ~~~geojson", "~~~geojson"),
+        (r"$\color{red}\text{breaking}$", "$\\"),
+        ("${x}$", "${"),
         ("a\u202eb", "\u202e"),
         ("a\x1b[2Jb\x00", "\x1b"),
     ],
