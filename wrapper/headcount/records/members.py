@@ -61,4 +61,5 @@ class MemberLayout:
     def identify(self, records: Sequence[Record]) -> tuple[list[str], list[tuple[str, ...]]]:
         texts = [str(record.get(self.key_field, "")) for record in records]
         own = [text.strip().casefold() if self.folds_case else text.strip() for text in texts]
-        return [text if identity else "" for text, identity in zip(texts, own, strict=True)], list(zip(own, strict=True))
+        keys = [text if identity else "" for text, identity in zip(texts, own, strict=True)]
+        return keys, list(zip(own, strict=True))
